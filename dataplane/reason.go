@@ -18,18 +18,18 @@ const (
 	DropPuntError // the kernel refused to take it back
 
 	// Punt…: handed to the kernel as if it had just arrived.
-	PuntHeader    // not IPv6, or too short to tell
-	PuntSpecial   // multicast, link-local, loopback, unspecified or v4-mapped addresses
-	PuntHopByHop  // RFC 8200 §4.3: hop-by-hop options, to be read by every node
-	PuntLocal     // for this host
-	PuntHopLimit  // RFC 4443 §3.3: Time Exceeded
-	PuntTooBig    // RFC 4443 §3.2: Packet Too Big
-	PuntNoRoute   // RFC 4443 §3.1: Destination Unreachable, code 0
-	PuntRoute     // a route that only the kernel understands
-	PuntGlean     // an on-link destination that nobody has asked for yet
-	PuntNeighbor  // the next hop's link-layer address is unknown
-	PuntEgress    // leaves by a device that is no port of fwd6
-	PuntRedirect  // RFC 4861 §8.2: leaves by the port it came from
+	PuntHeader   // not IPv6, or too short to tell
+	PuntSpecial  // multicast, link-local, loopback, unspecified or v4-mapped addresses
+	PuntHopByHop // RFC 8200 §4.3: hop-by-hop options, to be read by every node
+	PuntLocal    // for this host
+	PuntHopLimit // RFC 4443 §3.3: Time Exceeded
+	PuntTooBig   // RFC 4443 §3.2: Packet Too Big
+	PuntNoRoute  // RFC 4443 §3.1: Destination Unreachable, code 0
+	PuntRoute    // a route that only the kernel understands
+	PuntGlean    // an on-link destination that nobody has asked for yet
+	PuntNeighbor // the next hop's link-layer address is unknown
+	PuntEgress   // leaves by a device that is no port of fwd6
+	PuntRedirect // RFC 4861 §8.2: leaves by the port it came from
 
 	NumReasons
 )

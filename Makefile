@@ -1,0 +1,44 @@
+# What a developer runs. `go test ./...` needs nothing of this.
+
+.PHONY: all generate check-generated lint test test-race test-privileged fuzz bench demo
+
+all: lint test
+
+# The XDP programs: needs clang 14, llvm-strip 14 and libbpf's headers.
+generate:
+	go generate ./...
+
+# Fails if a committed object is not what its source gives.
+check-generated:
+	./xdp/bpf/check.sh
+
+lint:
+	gofmt -l . | (! grep .)
+	go vet ./...
+	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0 run
+
+test:
+	go test ./...
+
+test-race:
+	go test -race ./...
+
+# As root: fails instead of skipping what needs privilege.
+test-privileged:
+	FWD6_PRIVILEGED=1 go test -count=1 ./...
+
+# Each fuzz target for FUZZTIME.
+FUZZTIME ?= 30s
+fuzz:
+	@for pkg in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "== $$pkg $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./bench/...
+
+demo:
+	go run ./cmd/fwd6 demo

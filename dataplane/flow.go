@@ -1,0 +1,27 @@
+package dataplane
+
+import (
+	"encoding/binary"
+	"math/bits"
+
+	"github.com/fwd6/fwd6/dataplane/wire"
+)
+
+// flowHash hashes what the kernel hashes under fib_multipath_hash_policy 0:
+// both addresses, the flow label and the next header (RFC 6438 §3; the case in
+// rt6_multipath_hash, net/ipv6/route.c). All packets of a flow get one value,
+// so they take one leg of a group and stay in order.
+//
+// It needs 64-bit multiplication and shifts only, so that an XDP program can
+// compute the same value.
+func flowHash(h wire.IPv6) uint32 {
+	const k1, k2 = 0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f // odd, well mixed
+	x := uint64(h.FlowLabel()) | uint64(h.NextHeader())<<32
+	for at := 8; at < wire.IPv6Len; at += 8 {
+		x ^= binary.BigEndian.Uint64(h[at : at+8])
+		x *= k1
+		x = bits.RotateLeft64(x, 31)
+	}
+	x *= k2
+	return uint32(x ^ x>>32)
+}

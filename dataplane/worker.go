@@ -1,0 +1,153 @@
+package dataplane
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"github.com/fwd6/fwd6/dataplane/wire"
+	"github.com/fwd6/fwd6/xdp"
+)
+
+const (
+	// spinRounds is how many rounds in a row may find nothing before the
+	// worker sleeps: some 50 µs, longer than the gaps of a busy port.
+	spinRounds = 1000
+
+	// restMillis bounds a sleep. The XDP program takes a worker that has not
+	// shown a heartbeat for 10 ms for dead.
+	restMillis = 2
+
+	// publishRounds is how many busy rounds may pass before the counters are
+	// shown.
+	publishRounds = 64
+
+	ethernetLen = wire.EthernetLen
+)
+
+// Worker is a pinned goroutine that owns its share of every port's queues. It
+// shares nothing that another worker writes.
+type Worker struct {
+	backend xdp.Backend
+	fib     *FIB
+	ports   []workerPort // by PortID
+	sockets []workerSocket
+	rank    []int // of a socket among its port's, by socket
+	punts   *puntQueue
+	beat    *atomic.Uint64 // one more each round
+	stop    atomic.Bool
+
+	batch  Batch
+	count  tally
+	shown  counters
+	rounds int
+}
+
+// workerPort is a port as one worker sees it.
+type workerPort struct {
+	ifindex int
+	sockets []int // those of this worker on this port; none if the port is absent
+	out     outgoing
+}
+
+// workerSocket is a socket and what receiving from it needs.
+type workerSocket struct {
+	port PortID
+	umem []byte
+}
+
+// newWorker makes a worker of a backend whose socket s serves portOf[s].
+// ifindexes are by PortID, 0 where the port is absent.
+func newWorker(f *FIB, backend xdp.Backend, portOf []PortID, ifindexes []int, punts *puntQueue, beat *atomic.Uint64) *Worker {
+	w := &Worker{
+		backend: backend,
+		fib:     f,
+		ports:   make([]workerPort, len(ifindexes)),
+		sockets: make([]workerSocket, len(portOf)),
+		rank:    make([]int, len(portOf)),
+		punts:   punts,
+		beat:    beat,
+		count:   newTally(len(ifindexes)),
+		shown:   newCounters(len(ifindexes)),
+	}
+	for p, ifindex := range ifindexes {
+		w.ports[p].ifindex = ifindex
+	}
+	for s, p := range portOf {
+		w.sockets[s] = workerSocket{port: p, umem: backend.Memory(s)}
+		w.rank[s] = len(w.ports[p].sockets)
+		w.ports[p].sockets = append(w.ports[p].sockets, s)
+	}
+	return w
+}
+
+// run works until it is told to stop, and then until what has been received is
+// sent. It returns an error if a socket is beyond use.
+func (w *Worker) run() error {
+	defer w.shown.publish(&w.count)
+	for idle := 0; ; {
+		w.beat.Add(1)
+		busy, err := w.round()
+		switch {
+		case err != nil:
+			return err
+		case busy:
+			idle = 0
+			continue
+		case w.stop.Load():
+			return nil
+		}
+		if idle++; idle < spinRounds {
+			continue
+		}
+		w.shown.publish(&w.count)
+		if err := w.backend.Wait(restMillis); err != nil {
+			return fmt.Errorf("wait for packets: %w", err)
+		}
+	}
+}
+
+// round serves every socket once and says whether there was anything to do.
+//
+// It must not allocate, lock, log or read the clock.
+func (w *Worker) round() (busy bool, err error) {
+	for s := range w.sockets {
+		busy = w.step(s) || busy
+	}
+	if err := w.backend.Flush(); err != nil {
+		return busy, err
+	}
+	if w.rounds++; w.rounds%publishRounds == 0 {
+		w.shown.publish(&w.count)
+	}
+	return busy, nil
+}
+
+// step takes one batch from socket s along the straight line.
+func (w *Worker) step(s int) bool {
+	b := &w.batch
+	if w.receive(b, s) == 0 {
+		return false
+	}
+	b.classify()
+	b.lookup(w.fib)
+	b.rewrite(w.fib)
+	w.transmit(b)
+	return true
+}
+
+// receive fills the batch from socket s and returns how many packets it holds.
+func (w *Worker) receive(b *Batch, s int) int {
+	used := w.backend.Receive(s, b.descs[:])
+	if used == 0 {
+		return 0
+	}
+	b.umem, b.from, b.port = w.sockets[s].umem, s, w.sockets[s].port
+	b.split(used)
+	c := &w.count.ports[b.port]
+	c.rxPackets += uint64(b.n)
+	for _, d := range b.descs[:used] {
+		c.rxBytes += uint64(d.Len)
+	}
+	c.rxBytes -= uint64(b.n) * ethernetLen
+	return b.n
+}

@@ -17,19 +17,25 @@ const DescContinued = 1
 //
 // All methods but Stats belong to the worker that owns the backend. A frame
 // given by Receive belongs to the worker until it hands it on with Transmit or
-// Free; both keep the pieces of a frame together.
+// Free; both keep the pieces of a frame together. Frames may be changed in
+// place and made shorter or longer, within their chunks.
+//
+// Receive, Transmit, Free and Flush do not allocate, lock or sleep.
 type Backend interface {
-	// Memory is the UMEM that holds the frames received on socket s.
+	// Memory is the UMEM that holds the frames received on socket s. It is
+	// valid until Close.
 	Memory(s int) []byte
 
 	// Receive moves up to len(descs) descriptors from the RX ring of socket s
 	// to descs and returns how many. It never splits a frame: when the last
-	// pieces of a frame do not fit or have not arrived, the frame stays.
+	// pieces of a frame do not fit or have not arrived, the frame stays. There
+	// must be room for MaxPieces; a frame with more is dropped and counted.
 	Receive(s int, descs []Desc) int
 
 	// Transmit puts frames received on socket from onto the TX ring of socket
 	// s and returns how many descriptors it took, always whole frames. The
-	// rest still belong to the caller (the ring is full).
+	// rest still belong to the caller (the ring is full, or the port is gone).
+	// No piece may be empty.
 	Transmit(s, from int, descs []Desc) int
 
 	// Free gives frames received on socket from back for receiving.
@@ -37,11 +43,13 @@ type Backend interface {
 
 	// Flush makes what was transmitted visible to the kernel, wakes it where
 	// it asks for that, takes completed frames back and refills the fill
-	// ring, for every socket. It reports an error only if a socket is beyond
-	// use; a port that is down is no error.
+	// ring, for every socket. It reports an error, which matches ErrGone, once
+	// for every socket that it finds beyond use; the others work on. A port
+	// that is down is no error: its frames go out when it is up again.
 	Flush() error
 
-	// Wait sleeps until a socket has something to do or the time is over.
+	// Wait sleeps until a socket has something to do or the time is over. It
+	// may end early. What was transmitted must have been flushed before.
 	Wait(milliseconds int) error
 
 	// FD is the descriptor of socket s, for the XSKMAP.
@@ -50,11 +58,15 @@ type Backend interface {
 	// ZeroCopy says whether the driver of socket s writes the UMEM itself.
 	ZeroCopy(s int) bool
 
+	// CopyCause says why BindAuto settled for copy mode, for the log. It is nil
+	// where it did not.
+	CopyCause() error
+
 	// Stats reads the kernel's counters of socket s. Any goroutine.
 	Stats(s int) (SocketStats, error)
 
-	// Close unbinds every socket and frees all memory. The queues are free
-	// for another process when it returns.
+	// Close unbinds every socket and frees all memory. The kernel lets the
+	// queues go some 10 ms later; opening them again waits for that.
 	Close() error
 }
 

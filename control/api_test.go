@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -183,6 +184,27 @@ func TestRoutesCutOff(t *testing.T) {
 	}
 	if err := <-served; err != nil {
 		t.Error(err)
+	}
+}
+
+// The same when what arrived before ends with a whole line.
+func TestRoutesCutOffAfterLine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		json.NewEncoder(w).Encode(aRoute)
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	})}
+	defer server.Close()
+	go server.Serve(l)
+	n := 0
+	err = NewClient(path).Routes(context.Background(), func(RouteInfo) error { n++; return nil })
+	if err == nil || n != 1 {
+		t.Errorf("Routes = %v after %d routes, want an error after 1", err, n)
 	}
 }
 

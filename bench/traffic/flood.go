@@ -1,0 +1,182 @@
+package traffic
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/rlimit"
+
+	"github.com/fwd6/fwd6/xdp/xdptest"
+)
+
+// Config says what to send, from where, and where it should arrive.
+type Config struct {
+	From *xdptest.Port // packets come out of this port, so they enter at its peer
+
+	// To counts the packets. It is either behind one router, or From's peer
+	// itself: then nothing is forwarded and only the flood's own cost is seen.
+	To *xdptest.Port
+
+	Destinations []netip.Addr // used in this order, again and again
+	Size         int          // bytes of the Ethernet frame; 0 is MinSize
+	CPU          int          // processor of the source; see FreeCPU
+}
+
+// MinSize and MaxSize bound a frame, in bytes with its Ethernet header. The
+// smallest carries a sequence number and nothing else.
+const (
+	MinSize = ethernetSize + ip6Size + udpSize + sequenceSize
+	MaxSize = 3400 // what the kernel's test run takes, on one page
+)
+
+// maxCPUs is MAX_CPUS in bpf/flood.c.
+const maxCPUs = 256
+
+// Flood is a source and a sink of packets, ready to run as often as one likes.
+//
+// One goroutine at a time may run it; any goroutine may read Counted.
+type Flood struct {
+	config  Config
+	objects floodObjects
+	sink    link.Link
+	hadGRO  bool
+	sent    uint64 // sequence number of the last packet of all runs
+}
+
+// Open loads both programs and attaches the sink, which must be the only XDP
+// program of its port. Close it.
+func Open(config Config) (*Flood, error) {
+	if config.Size == 0 {
+		config.Size = MinSize
+	}
+	if config.Size < MinSize || config.Size > MaxSize {
+		return nil, fmt.Errorf("flood with frames of %d bytes: want %d to %d", config.Size, MinSize, MaxSize)
+	}
+	if len(config.Destinations) == 0 {
+		return nil, errors.New("flood without destinations: give at least one")
+	}
+	f := &Flood{config: config}
+	if err := errors.Join(f.load(), f.attach()); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// Close detaches the sink and frees everything.
+func (f *Flood) Close() error {
+	var errs []error
+	if f.sink != nil {
+		errs = append(errs, f.sink.Close())
+		if !f.hadGRO {
+			errs = append(errs, f.config.From.Peer.SetFeature(gro, false))
+		}
+	}
+	return errors.Join(append(errs, f.objects.Close())...)
+}
+
+// load puts the configuration into the programs and the programs into the
+// kernel.
+func (f *Flood) load() error {
+	if err := rlimit.RemoveMemlock(); err != nil {
+		return fmt.Errorf("allow memory for BPF: %w", err)
+	}
+	spec, err := loadFlood()
+	if err != nil {
+		return err
+	}
+	if err := f.constants(spec); err != nil {
+		return err
+	}
+	spec.Maps[floodMapDestinations].MaxEntries = uint32(len(f.config.Destinations))
+	if err := spec.LoadAndAssign(&f.objects, nil); err != nil {
+		return fmt.Errorf("load the flood's programs: %w", err)
+	}
+	keys := make([]uint32, len(f.config.Destinations))
+	addresses := make([][16]byte, len(keys))
+	for i, a := range f.config.Destinations {
+		keys[i], addresses[i] = uint32(i), a.As16()
+	}
+	if _, err := f.objects.Destinations.BatchUpdate(keys, addresses, nil); err != nil {
+		return fmt.Errorf("load %d destinations: %w", len(keys), err)
+	}
+	return nil
+}
+
+// constants fills in what does not change while the programs are loaded.
+func (f *Flood) constants(spec *ebpf.CollectionSpec) error {
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return fmt.Errorf("count processors: %w", err)
+	}
+	if cpus > maxCPUs {
+		return fmt.Errorf("flood counts on at most %d processors: this machine has %d", maxCPUs, cpus)
+	}
+	sent, want := f.header(), f.wanted()
+	for name, value := range map[string]any{
+		floodVarHeader:           sent.words(),
+		floodVarHeaderSum:        sent.sum(),
+		floodVarEgress:           uint32(f.config.From.Ifindex),
+		floodVarDestinationCount: uint32(len(f.config.Destinations)),
+		floodVarCpus:             uint32(cpus),
+		floodVarWantMacs:         want.words()[0],
+		floodVarWantMacsEnd:      uint32(want.words()[1]),
+		floodVarWantHopLimit:     want[hopLimitOffset],
+		floodVarWantLength:       uint32(f.config.Size),
+	} {
+		if err := spec.Variables[name].Set(value); err != nil {
+			return fmt.Errorf("configure the flood: %w", err)
+		}
+	}
+	return nil
+}
+
+// gro is the offload without which a veth does not take redirected frames,
+// unless it has an XDP program: it makes the port poll. A forwarder that is the
+// kernel alone has no program. GRO rather than a program that passes
+// everything, because it costs the kernel less.
+const gro = "rx-gro"
+
+// attach makes From's peer take redirected frames and puts the sink onto To.
+func (f *Flood) attach() error {
+	if f.objects.Sink == nil {
+		return nil // load has failed
+	}
+	peer := f.config.From.Peer
+	var err error
+	if f.hadGRO, err = peer.Feature(gro); err != nil {
+		return err
+	}
+	if err := peer.SetFeature(gro, true); err != nil {
+		return err
+	}
+	return f.config.To.NS.Do(func() error {
+		f.sink, err = link.AttachXDP(link.XDPOptions{
+			Program:   f.objects.Sink,
+			Interface: f.config.To.Ifindex,
+			Flags:     link.XDPDriverMode,
+		})
+		if err != nil {
+			return fmt.Errorf("attach the sink to %s: %w", f.config.To.Name, err)
+		}
+		return nil
+	})
+}
+
+// header is the beginning of every frame that is sent.
+func (f *Flood) header() header {
+	return newHeader(f.config.From.Peer.MAC, f.config.From.MAC, f.config.From.Addr, f.config.Size)
+}
+
+// wanted is the same as it should arrive.
+func (f *Flood) wanted() header {
+	h := f.header()
+	if f.config.To != f.config.From.Peer {
+		copy(h[:], f.config.To.MAC)
+		copy(h[6:], f.config.To.Peer.MAC)
+		h[hopLimitOffset]--
+	}
+	return h
+}

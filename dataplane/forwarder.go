@@ -29,22 +29,12 @@ type PortConfig struct {
 // Config is what a Forwarder is made of.
 type Config struct {
 	Ports   []PortConfig // those that exist, in the order of their IDs
-	Backend BackendKind
-	Mode    xdp.AttachMode
-	Bind    xdp.BindMode
-	Workers int // 0: as many as the smallest queue count and the allowed processors give
+	Backend string       // one of Backends
+	XDPMode string       // one of XDPModes
+	Bind    string       // one of BindModes
+	Workers int          // 0: as many as the smallest queue count and the allowed processors give
 	Log     *slog.Logger
 }
-
-// BackendKind names one of the two ways to use AF_XDP sockets.
-type BackendKind string
-
-// The backends. Shared passes frames from port to port in one UMEM; Asavie
-// copies each frame once, between UMEMs of one socket each.
-const (
-	BackendShared BackendKind = "shared"
-	BackendAsavie BackendKind = "asavie"
-)
 
 // Forwarder owns the XDP programs, sockets and workers of a set of ports. It
 // is made by Open for the ports that exist then; another set needs another
@@ -82,7 +72,11 @@ type portSocket struct {
 // are left to the kernel from the first packet on. If anything fails, all of
 // it is undone: the kernel forwards as before.
 func Open(cfg Config, f *FIB, local []netip.Addr) (_ *Forwarder, err error) {
-	fw := &Forwarder{log: cfg.Log}
+	modes, err := cfg.parse()
+	if err != nil {
+		return nil, err
+	}
+	fw := &Forwarder{log: cfg.Log, failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, fw.Close())
@@ -99,10 +93,10 @@ func Open(cfg Config, f *FIB, local []netip.Addr) (_ *Forwarder, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := fw.attach(cfg, workers, local); err != nil {
+	if err := fw.attach(modes.attach, workers, local); err != nil {
 		return nil, err
 	}
-	if err := fw.openWorkers(cfg, f, workers); err != nil {
+	if err := fw.openWorkers(modes, f, workers); err != nil {
 		return nil, err
 	}
 	return fw, fw.start(cpus)
@@ -147,7 +141,7 @@ func (fw *Forwarder) countWorkers(want, cpus int) (int, error) {
 
 // attach loads the XDP program on every port. It passes everything to the
 // kernel until start.
-func (fw *Forwarder) attach(cfg Config, workers int, local []netip.Addr) error {
+func (fw *Forwarder) attach(mode xdp.AttachMode, workers int, local []netip.Addr) error {
 	var err error
 	if fw.steering, err = xdp.NewSteering(workers); err != nil {
 		return err
@@ -160,7 +154,7 @@ func (fw *Forwarder) attach(cfg Config, workers int, local []netip.Addr) error {
 	}
 	for _, p := range fw.ports {
 		p.program, err = fw.steering.Attach(xdp.PortConfig{
-			Ifindex: p.Ifindex, Name: p.Name, MAC: p.MAC, Mode: cfg.Mode, MultiBuffer: multiBuffer(fw.ports),
+			Ifindex: p.Ifindex, Name: p.Name, MAC: p.MAC, Mode: mode, MultiBuffer: multiBuffer(fw.ports),
 		})
 		if err != nil {
 			return fmt.Errorf("port %s: %w", p.Name, err)
@@ -203,15 +197,15 @@ func chunkSize(ports []*port) int {
 func multiBuffer(ports []*port) bool { return longestFrame(ports) > largeChunk-chunkReserve }
 
 // openWorkers opens every socket and makes the workers that own them.
-func (fw *Forwarder) openWorkers(cfg Config, f *FIB, workers int) error {
-	injector, err := xdp.NewInjector()
+func (fw *Forwarder) openWorkers(m modes, f *FIB, workers int) error {
+	injector, err := xdp.NewInjector(fw.steering)
 	if err != nil {
 		return err
 	}
 	fw.undo(injector.Close)
 	fw.punter = newPunter(injector, fw.log)
 	for w := range workers {
-		if err := fw.openWorker(cfg, f, w, workers); err != nil {
+		if err := fw.openWorker(m, f, w, workers); err != nil {
 			return err
 		}
 	}
@@ -219,7 +213,7 @@ func (fw *Forwarder) openWorkers(cfg Config, f *FIB, workers int) error {
 }
 
 // openWorker opens the queues q of every port with q mod workers = w.
-func (fw *Forwarder) openWorker(cfg Config, f *FIB, w, workers int) error {
+func (fw *Forwarder) openWorker(m modes, f *FIB, w, workers int) error {
 	var queues []xdp.Queue
 	var owners []*port
 	for _, p := range fw.ports {
@@ -228,8 +222,8 @@ func (fw *Forwarder) openWorker(cfg Config, f *FIB, w, workers int) error {
 			owners = append(owners, p)
 		}
 	}
-	backend, err := openBackend(cfg, xdp.SocketConfig{
-		Bind: cfg.Bind, RingSize: ringSize, ChunkSize: chunkSize(fw.ports), MultiBuffer: multiBuffer(fw.ports),
+	backend, err := m.open(xdp.SocketConfig{
+		Bind: m.bind, RingSize: ringSize, ChunkSize: chunkSize(fw.ports), MultiBuffer: multiBuffer(fw.ports),
 	}, queues)
 	if err != nil {
 		return err
@@ -246,7 +240,7 @@ func (fw *Forwarder) openWorker(cfg Config, f *FIB, w, workers int) error {
 		}
 	}
 	punts := fw.punter.queue(longestFrame(fw.ports))
-	fw.workers = append(fw.workers, newWorker(f, backend, ids, fw.ifindexes(), punts, fw.steering.Heartbeat(w)))
+	fw.workers = append(fw.workers, newWorker(f, backend, ids, fw.ifindexes(), punts, fw.steering.Heartbeat(w), fw.failed))
 	return nil
 }
 
@@ -254,13 +248,6 @@ func (fw *Forwarder) openWorker(cfg Config, f *FIB, w, workers int) error {
 // packets a second, which is how long a busy machine may keep a worker from
 // its processor.
 const ringSize = 8192
-
-func openBackend(cfg Config, sockets xdp.SocketConfig, queues []xdp.Queue) (xdp.Backend, error) {
-	if cfg.Backend == BackendAsavie {
-		return xdp.OpenAsavie(sockets, queues)
-	}
-	return xdp.OpenShared(sockets, queues)
-}
 
 // ifindexes lists the ports' devices by PortID, 0 for absent ones.
 func (fw *Forwarder) ifindexes() []int {
@@ -274,7 +261,6 @@ func (fw *Forwarder) ifindexes() []int {
 // start runs the workers and, when they run, lets packets through to them.
 func (fw *Forwarder) start(cpus []int) error {
 	makeRoom(len(fw.workers))
-	fw.failed = make(chan error, len(fw.workers))
 	fw.punter.start()
 	fw.undo(fw.punter.stop)
 	started := make(chan struct{})
@@ -285,9 +271,7 @@ func (fw *Forwarder) start(cpus []int) error {
 				fw.log.Warn("worker not pinned", "worker", i, "cause", err)
 			}
 			started <- struct{}{}
-			if err := w.run(); err != nil {
-				fw.failed <- fmt.Errorf("worker %d: %w", i, err)
-			}
+			w.run()
 		})
 	}
 	for range fw.workers {
@@ -331,8 +315,8 @@ func (fw *Forwarder) Close() error {
 	return errors.Join(errs...)
 }
 
-// Failed delivers an error if a worker cannot go on. Its queues are left to
-// the kernel by then, because its heartbeat has stopped.
+// Failed delivers an error when a socket is beyond use, mostly because its
+// device is gone. The other sockets go on.
 func (fw *Forwarder) Failed() <-chan error { return fw.failed }
 
 // Workers is how many there are.

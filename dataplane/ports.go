@@ -34,7 +34,7 @@ func (fw *Forwarder) withPort(id PortID, do func(*port) error) error {
 type PortStatus struct {
 	ID       PortID
 	Queues   int
-	Mode     xdp.AttachMode // native or generic
+	XDPMode  string // "native" or "generic"
 	ZeroCopy bool
 }
 
@@ -42,7 +42,7 @@ type PortStatus struct {
 func (fw *Forwarder) Ports() []PortStatus {
 	all := make([]PortStatus, len(fw.ports))
 	for i, p := range fw.ports {
-		all[i] = PortStatus{ID: p.ID, Queues: p.queues, Mode: p.program.Mode(), ZeroCopy: p.zeroCopy}
+		all[i] = PortStatus{ID: p.ID, Queues: p.queues, XDPMode: p.program.Mode().String(), ZeroCopy: p.zeroCopy}
 	}
 	return all
 }
@@ -80,7 +80,10 @@ func (fw *Forwarder) Stats() Stats {
 			}
 		}
 		if sorted, err := p.program.Counters(); err == nil {
-			ps.Sorted = sorted
+			ps.Sorted = make(map[string]uint64, len(sorted))
+			for v, n := range sorted {
+				ps.Sorted[xdp.Verdict(v).String()] = n
+			}
 		}
 		s.Ports = append(s.Ports, ps)
 	}

@@ -34,6 +34,7 @@ type Worker struct {
 	rank    []int // of a socket among its port's, by socket
 	punts   *puntQueue
 	beat    *atomic.Uint64 // one more each round
+	failed  chan<- error   // takes an error if it can, and never blocks the worker
 	stop    atomic.Bool
 
 	batch  Batch
@@ -57,7 +58,7 @@ type workerSocket struct {
 
 // newWorker makes a worker of a backend whose socket s serves portOf[s].
 // ifindexes are by PortID, 0 where the port is absent.
-func newWorker(f *FIB, backend xdp.Backend, portOf []PortID, ifindexes []int, punts *puntQueue, beat *atomic.Uint64) *Worker {
+func newWorker(f *FIB, backend xdp.Backend, portOf []PortID, ifindexes []int, punts *puntQueue, beat *atomic.Uint64, failed chan<- error) *Worker {
 	w := &Worker{
 		backend: backend,
 		fib:     f,
@@ -66,6 +67,7 @@ func newWorker(f *FIB, backend xdp.Backend, portOf []PortID, ifindexes []int, pu
 		rank:    make([]int, len(portOf)),
 		punts:   punts,
 		beat:    beat,
+		failed:  failed,
 		count:   newTally(len(ifindexes)),
 		shown:   newCounters(len(ifindexes)),
 	}
@@ -81,27 +83,24 @@ func newWorker(f *FIB, backend xdp.Backend, portOf []PortID, ifindexes []int, pu
 }
 
 // run works until it is told to stop, and then until what has been received is
-// sent. It returns an error if a socket is beyond use.
-func (w *Worker) run() error {
+// sent. A socket that is beyond use is reported, and the others go on.
+func (w *Worker) run() {
 	defer w.shown.publish(&w.count)
 	for idle := 0; ; {
 		w.beat.Add(1)
-		busy, err := w.round()
-		switch {
-		case err != nil:
-			return err
+		switch busy := w.round(); {
 		case busy:
 			idle = 0
 			continue
 		case w.stop.Load():
-			return nil
+			return
 		}
 		if idle++; idle < spinRounds {
 			continue
 		}
 		w.shown.publish(&w.count)
 		if err := w.backend.Wait(restMillis); err != nil {
-			return fmt.Errorf("wait for packets: %w", err)
+			w.report(fmt.Errorf("wait for packets: %w", err))
 		}
 	}
 }
@@ -109,17 +108,25 @@ func (w *Worker) run() error {
 // round serves every socket once and says whether there was anything to do.
 //
 // It must not allocate, lock, log or read the clock.
-func (w *Worker) round() (busy bool, err error) {
+func (w *Worker) round() (busy bool) {
 	for s := range w.sockets {
 		busy = w.step(s) || busy
 	}
 	if err := w.backend.Flush(); err != nil {
-		return busy, err
+		w.report(err)
 	}
 	if w.rounds++; w.rounds%publishRounds == 0 {
 		w.shown.publish(&w.count)
 	}
-	return busy, nil
+	return busy
+}
+
+// report passes an error on, unless one is waiting already.
+func (w *Worker) report(err error) {
+	select {
+	case w.failed <- err:
+	default:
+	}
 }
 
 // step takes one batch from socket s along the straight line.

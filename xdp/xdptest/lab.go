@@ -134,7 +134,7 @@ func (l *Lab) build(config Config) error {
 // newHost makes a namespace that is quiet: no duplicate address detection, no
 // router discovery. Whether it forwards is decided by route.
 func newHost(name string) (*Namespace, error) {
-	n, err := newNamespace(name)
+	n, err := NewNamespace(name)
 	if err != nil {
 		return nil, err
 	}

@@ -43,8 +43,9 @@ func onThread(f func()) {
 	}()
 }
 
-// newNamespace makes a namespace in which only the loopback device exists.
-func newNamespace(name string) (*Namespace, error) {
+// NewNamespace makes a namespace in which only the loopback device exists.
+// Close it.
+func NewNamespace(name string) (*Namespace, error) {
 	n := &Namespace{Name: name, fd: -1, calls: make(chan func()), gone: make(chan struct{})}
 	made := make(chan error)
 	onThread(func() {

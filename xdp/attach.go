@@ -73,7 +73,7 @@ func (p *Program) attachAs(mode AttachMode) error {
 			return nil
 		}
 		if !errors.Is(err, syscall.EBUSY) && !errors.Is(err, syscall.EEXIST) {
-			return attachError(mode, err)
+			return attachError(p.cfg.Ifindex, mode, err)
 		}
 		other := findHolder(p.cfg.Ifindex)
 		if !other.mayBeFwd6() || time.Now().After(deadline) {
@@ -107,16 +107,21 @@ func (p *Program) setMode(mode AttachMode) {
 
 // attachError says what the kernel means. What another mode might cure matches
 // ErrNotSupported.
-func attachError(mode AttachMode, err error) error {
-	switch {
-	case errors.Is(err, syscall.ENODEV):
-		return ErrGone
-	case errors.Is(err, syscall.EPERM):
-		return withAdvice(err)
-	case errors.Is(err, syscall.ERANGE):
-		return fmt.Errorf("%v mode %w by the driver at this MTU (%w)", mode, ErrNotSupported, err)
+func attachError(ifindex int, mode AttachMode, err error) error {
+	var cause syscall.Errno
+	if !errors.As(err, &cause) {
+		return err
 	}
-	return fmt.Errorf("%v mode %w by the driver (%w)", mode, ErrNotSupported, err)
+	switch cause {
+	case syscall.EPERM:
+		return withAdvice(cause)
+	case syscall.ERANGE:
+		return fmt.Errorf("%v mode %w by the driver at this MTU (%w)", mode, ErrNotSupported, cause)
+	}
+	if _, err := sys.LinkByIndex(ifindex); errors.Is(err, sys.ErrNoLink) {
+		return ErrGone
+	}
+	return fmt.Errorf("%v mode %w by the driver (%w)", mode, ErrNotSupported, cause)
 }
 
 // withAdvice adds to an error of loading what to do about it.

@@ -22,8 +22,11 @@ type Injector struct {
 const (
 	// headBytes go with the system call, which takes one page less overhead.
 	headBytes = 3072
-	// maxTail bytes may follow: MAX_TAIL in bpf/inject.h.
-	maxTail = 16384
+	// maxInjected bytes can be injected: the kernel grows a buffer to four
+	// pages, less overhead.
+	maxInjected = 16000
+	// tailBytes of them may follow the head: MAX_TAIL in bpf/inject.h.
+	tailBytes = 16384
 	// ethernetHeader is what the kernel wants at least.
 	ethernetHeader = 14
 )
@@ -37,7 +40,7 @@ func NewInjector(s *Steering) (*Injector, error) {
 	in := &Injector{steering: s}
 	err := loadInjectObjects(&in.objs, nil)
 	if err == nil {
-		in.tail, err = sys.MapWords(in.objs.Tail.FD(), maxTail/8)
+		in.tail, err = sys.MapWords(in.objs.Tail.FD(), tailBytes/8)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("load injector: %w", withAdvice(err)), in.Close())
@@ -55,9 +58,9 @@ func NewInjector(s *Steering) (*Injector, error) {
 // more. For the program to let it pass, it arrives with 02:66:77:64:36:00
 // ("fwd6") as its source; forwarding and sockets do not look at that.
 func (in *Injector) Inject(ifindex int, frame []byte) error {
-	if len(frame) < ethernetHeader || len(frame) > headBytes+maxTail {
+	if len(frame) < ethernetHeader || len(frame) > maxInjected {
 		return fmt.Errorf("inject on interface %d: frame of %d bytes: must be %d to %d",
-			ifindex, len(frame), ethernetHeader, headBytes+maxTail)
+			ifindex, len(frame), ethernetHeader, maxInjected)
 	}
 	head := frame
 	if len(frame) > headBytes {

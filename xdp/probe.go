@@ -34,14 +34,9 @@ func missing(have sys.Capabilities, lockedLimit uint64, limited bool) []string {
 			names = append(names, need.name)
 		}
 	}
-	// Before Linux 5.8, and still today, CAP_SYS_ADMIN stands in for these.
-	if !have.Has(sys.CapSysAdmin) {
-		if !have.Has(sys.CapBPF) {
-			names = append(names, "CAP_BPF (to load BPF programs)")
-		}
-		if !have.Has(sys.CapPerfmon) {
-			names = append(names, "CAP_PERFMON")
-		}
+	// CAP_SYS_ADMIN includes it, and was what it took before Linux 5.8.
+	if !have.Has(sys.CapBPF) && !have.Has(sys.CapSysAdmin) {
+		names = append(names, "CAP_BPF (to load BPF programs)")
 	}
 	if limited && !have.Has(sys.CapIPCLock) {
 		names = append(names, fmt.Sprintf("CAP_IPC_LOCK (to lock the frames' memory; or raise RLIMIT_MEMLOCK, now %d KiB)", lockedLimit>>10))

@@ -82,6 +82,11 @@ func (p *Program) load() error {
 			return fmt.Errorf("frames longer than a chunk: %w by this kernel (Linux 5.18 is needed): %w", ErrNotSupported, err)
 		}
 	}
+	return p.mapPort()
+}
+
+// mapPort maps what the program reads about its port, and writes it.
+func (p *Program) mapPort() (err error) {
 	if p.port, err = sys.MapWords(p.objs.Port.FD(), 1); err != nil {
 		return err
 	}

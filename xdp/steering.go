@@ -45,10 +45,9 @@ func NewSteering(workers int) (*Steering, error) {
 	if workers < 1 {
 		return nil, fmt.Errorf("prepare steering: %d workers", workers)
 	}
-	// Kernels before 5.11 count BPF maps as locked memory.
-	if err := rlimit.RemoveMemlock(); err != nil {
-		return nil, fmt.Errorf("prepare steering: raise RLIMIT_MEMLOCK: %w", err)
-	}
+	// Kernels before 5.11 count BPF maps as locked memory. If the limit stays,
+	// creating maps fails, and says so.
+	_ = rlimit.RemoveMemlock()
 	tick, err := sys.Tick()
 	if err != nil {
 		return nil, fmt.Errorf("prepare steering: %w", err)

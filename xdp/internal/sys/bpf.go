@@ -110,6 +110,7 @@ func (r *TestRun) Run(data []byte, cb [5]uint32) (int32, error) {
 	r.skb.cb = cb
 	r.attr.dataIn = unsafe.Pointer(unsafe.SliceData(data))
 	r.attr.dataSizeIn = uint32(len(data))
+	r.attr.dataSizeOut, r.attr.ctxSizeOut = 0, 0 // the last run wrote there
 	_, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_TEST_RUN,
 		uintptr(unsafe.Pointer(&r.attr)), unsafe.Sizeof(r.attr))
 	r.attr.dataIn = nil

@@ -8,13 +8,11 @@ import (
 
 // Capabilities that parts of fwd6 need.
 const (
-	CapNetAdmin    = unix.CAP_NET_ADMIN
-	CapNetRaw      = unix.CAP_NET_RAW
-	CapIPCLock     = unix.CAP_IPC_LOCK
-	CapSysAdmin    = unix.CAP_SYS_ADMIN
-	CapSysResource = unix.CAP_SYS_RESOURCE
-	CapPerfmon     = unix.CAP_PERFMON
-	CapBPF         = unix.CAP_BPF
+	CapNetAdmin = unix.CAP_NET_ADMIN
+	CapNetRaw   = unix.CAP_NET_RAW
+	CapIPCLock  = unix.CAP_IPC_LOCK
+	CapSysAdmin = unix.CAP_SYS_ADMIN
+	CapBPF      = unix.CAP_BPF
 )
 
 // Capabilities is a set of capabilities, by number.

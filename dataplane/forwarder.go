@@ -239,8 +239,11 @@ func (fw *Forwarder) openWorker(m modes, f *FIB, w, workers int) error {
 			return fmt.Errorf("port %s: %w", p.Name, err)
 		}
 	}
-	punts := fw.punter.queue(longestFrame(fw.ports))
-	fw.workers = append(fw.workers, newWorker(f, backend, ids, fw.ifindexes(), punts, fw.steering.Heartbeat(w), fw.failed))
+	worker := NewWorker(f, backend, ids, fw.ifindexes())
+	worker.punts = fw.punter.queue(longestFrame(fw.ports))
+	worker.beat = fw.steering.Heartbeat(w)
+	worker.failed = fw.failed
+	fw.workers = append(fw.workers, worker)
 	return nil
 }
 

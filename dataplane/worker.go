@@ -56,25 +56,26 @@ type workerSocket struct {
 	umem []byte
 }
 
-// newWorker makes a worker of a backend whose socket s serves portOf[s].
-// ifindexes are by PortID, 0 where the port is absent.
-func newWorker(f *FIB, backend xdp.Backend, portOf []PortID, ifindexes []int, punts *puntQueue, beat *atomic.Uint64, failed chan<- error) *Worker {
+// NewWorker makes a worker of a backend whose socket s serves the port
+// sockets[s], forwarding by f. ifindexes are the ports' devices by PortID, 0
+// for a port that is absent. Nobody reads its heartbeat, its errors and what it
+// punts until a Forwarder says who does.
+func NewWorker(f *FIB, backend xdp.Backend, sockets []PortID, ifindexes []int) *Worker {
 	w := &Worker{
 		backend: backend,
 		fib:     f,
 		ports:   make([]workerPort, len(ifindexes)),
-		sockets: make([]workerSocket, len(portOf)),
-		rank:    make([]int, len(portOf)),
-		punts:   punts,
-		beat:    beat,
-		failed:  failed,
+		sockets: make([]workerSocket, len(sockets)),
+		rank:    make([]int, len(sockets)),
+		punts:   newPuntQueue(nil, smallChunk),
+		beat:    new(atomic.Uint64),
 		count:   newTally(len(ifindexes)),
 		shown:   newCounters(len(ifindexes)),
 	}
 	for p, ifindex := range ifindexes {
 		w.ports[p].ifindex = ifindex
 	}
-	for s, p := range portOf {
+	for s, p := range sockets {
 		w.sockets[s] = workerSocket{port: p, umem: backend.Memory(s)}
 		w.rank[s] = len(w.ports[p].sockets)
 		w.ports[p].sockets = append(w.ports[p].sockets, s)
@@ -88,7 +89,7 @@ func (w *Worker) run() {
 	defer w.shown.publish(&w.count)
 	for idle := 0; ; {
 		w.beat.Add(1)
-		switch busy := w.round(); {
+		switch busy := w.Round(); {
 		case busy:
 			idle = 0
 			continue
@@ -105,10 +106,10 @@ func (w *Worker) run() {
 	}
 }
 
-// round serves every socket once and says whether there was anything to do.
+// Round serves every socket once and says whether there was anything to do.
 //
 // It must not allocate, lock, log or read the clock.
-func (w *Worker) round() (busy bool) {
+func (w *Worker) Round() (busy bool) {
 	for s := range w.sockets {
 		busy = w.step(s) || busy
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net/netip"
 	"slices"
-	"sync/atomic"
 	"testing"
 
 	"github.com/fwd6/fwd6/fib"
@@ -28,9 +27,11 @@ func ifindexOf(p PortID) int { return 100 + int(p) }
 
 func newRig(tb testing.TB, cfg xdp.SocketConfig) *rig {
 	const ports = 3
-	r := &rig{tb: tb, rings: xdptest.NewRings(tb, cfg, ports), failed: make(chan error, 1), fib: NewFIB(), next: 1}
-	r.Worker = newWorker(r.fib, r.rings, []PortID{0, 1, 2}, []int{100, 101, 102, 103},
-		newPuntQueue(make(chan struct{}, 1), 1<<16), new(atomic.Uint64), r.failed)
+	r := &rig{tb: tb, rings: xdptest.NewRings(tb, cfg, ports), fib: NewFIB(), next: 1}
+	r.Worker = NewWorker(r.fib, r.rings, []PortID{0, 1, 2}, []int{100, 101, 102, 103})
+	r.punts = newPuntQueue(nil, 1<<16)
+	r.failed = make(chan error, 1)
+	r.Worker.failed = r.failed
 	return r
 }
 
@@ -85,7 +86,7 @@ func (r *rig) pass(frames ...[]byte) (out [3][][]byte, punted [][]byte) {
 	if n := r.rings.End(0).Deliver(frames...); n != len(frames) {
 		r.tb.Fatalf("delivered %d of %d frames", n, len(frames))
 	}
-	for r.round() {
+	for r.Round() {
 		for p := range out {
 			out[p] = append(out[p], r.rings.End(p).Collect()...)
 		}
@@ -93,7 +94,7 @@ func (r *rig) pass(frames ...[]byte) (out [3][][]byte, punted [][]byte) {
 	for p := range out {
 		out[p] = append(out[p], r.rings.End(p).Collect()...)
 	}
-	r.round() // reaps what was collected last
+	r.Round() // reaps what was collected last
 	r.punts.drain(func(ifindex int, frame []byte) {
 		if ifindex != ifindexOf(0) {
 			r.tb.Errorf("punted to interface %d, want %d", ifindex, ifindexOf(0))
@@ -265,7 +266,7 @@ func TestTxFull(t *testing.T) {
 		for range 40 {
 			r.rings.End(0).Deliver(f)
 		}
-		for r.round() {
+		for r.Round() {
 		}
 	}
 	if sent, full := r.count.reasons[Forward], r.count.reasons[DropTxFull]; sent != 64 || full != 56 {
@@ -292,7 +293,7 @@ func TestPuntFull(t *testing.T) {
 		for range 64 {
 			r.rings.End(0).Deliver(f)
 		}
-		for r.round() {
+		for r.Round() {
 		}
 	}
 	if punted, full := r.count.reasons[PuntNoRoute], r.count.reasons[DropPuntFull]; punted != puntSlots || full != 2*puntSlots {
@@ -313,7 +314,7 @@ func TestGone(t *testing.T) {
 	r.route("2001:db8:2::/48", via(2, 2))
 	r.rings.End(1).Remove()
 	r.rings.End(0).Deliver(frame(dst("2001:db8:1::1")))
-	for r.round() {
+	for r.Round() {
 	}
 	select {
 	case <-r.failed:
@@ -378,7 +379,7 @@ func TestNoAllocation(t *testing.T) {
 		for _, f := range frames {
 			r.rings.End(0).Deliver(f)
 		}
-		r.round()
+		r.Round()
 		for p := range 3 {
 			r.rings.End(p).Discard()
 		}
@@ -387,7 +388,7 @@ func TestNoAllocation(t *testing.T) {
 	if allocs != 0 {
 		t.Errorf("%v allocations a round", allocs)
 	}
-	r.round()
+	r.Round()
 	r.audit()
 }
 

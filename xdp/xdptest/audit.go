@@ -8,7 +8,8 @@ import (
 )
 
 // Audit checks that every frame has exactly one owner, given the frames that
-// the worker holds. Neither worker nor Ends may run meanwhile.
+// the worker holds. What was transmitted must have been flushed, and neither
+// worker nor Ends may run meanwhile.
 func (r *Rings) Audit(held ...xdp.Desc) error {
 	chunk := uint64(r.kernel.chunkSize)
 	owners := make([]string, len(r.kernel.memory)/r.kernel.chunkSize)

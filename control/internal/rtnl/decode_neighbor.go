@@ -6,7 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const sizeofNdMsg = 12 // struct ndmsg
+const (
+	sizeofNdMsg = 12 // struct ndmsg
+	ndmFlags    = 10 // place of ndm_flags in it
+)
 
 // decodeNeighbor reads struct ndmsg and NDA_… attributes. The same messages
 // tell of ARP (AF_INET) and of a bridge's forwarding table (AF_BRIDGE).
@@ -20,7 +23,7 @@ func decodeNeighbor(data []byte) (Object, error) {
 	n := &Neighbor{
 		Ifindex: int(int32(binary.NativeEndian.Uint32(data[4:]))),
 		State:   binary.NativeEndian.Uint16(data[8:]),
-		Flags:   data[10],
+		Flags:   data[ndmFlags],
 		Type:    data[11],
 	}
 	a := attrs{rest: data[sizeofNdMsg:]}

@@ -26,21 +26,17 @@ func (c *Conn) DumpLinks(each func(Event) error) error {
 // DumpAddresses tells of every IPv6 address, but for anycast and multicast.
 // Anycast addresses are routes of type RTN_ANYCAST in the table local.
 func (c *Conn) DumpAddresses(each func(Event) error) error {
-	data := make([]byte, unix.SizeofIfAddrmsg)
-	data[0] = unix.AF_INET6
-	return c.dump("dump addresses", unix.RTM_GETADDR, data, each)
+	return c.dump("dump addresses", unix.RTM_GETADDR, header6(unix.SizeofIfAddrmsg), each)
 }
 
 // DumpNeighbors tells of every IPv6 neighbor, then of those that are proxies
 // (NTF_PROXY in Flags).
 func (c *Conn) DumpNeighbors(each func(Event) error) error {
-	data := make([]byte, sizeofNdMsg)
-	data[0] = unix.AF_INET6
-	if err := c.dump("dump neighbors", unix.RTM_GETNEIGH, data, each); err != nil {
+	if err := c.dump("dump neighbors", unix.RTM_GETNEIGH, header6(sizeofNdMsg), each); err != nil {
 		return err
 	}
-	proxies := make([]byte, sizeofNdMsg)
-	proxies[0], proxies[10] = unix.AF_INET6, unix.NTF_PROXY
+	proxies := header6(sizeofNdMsg)
+	proxies[ndmFlags] = unix.NTF_PROXY
 	return c.dump("dump neighbor proxies", unix.RTM_GETNEIGH, proxies, each)
 }
 
@@ -48,8 +44,7 @@ func (c *Conn) DumpNeighbors(each func(Event) error) error {
 // 0. A table that does not exist has no routes. Clones (RTM_F_CLONED), which
 // the kernel makes for itself, are left out.
 func (c *Conn) DumpRoutes(table uint32, each func(Event) error) error {
-	data := make([]byte, unix.SizeofRtMsg)
-	data[0] = unix.AF_INET6
+	data := header6(unix.SizeofRtMsg)
 	what := "dump routes"
 	if table != 0 {
 		what = fmt.Sprintf("dump routes of table %d", table)
@@ -83,9 +78,7 @@ func (c *Conn) DumpNextHops(each func(Event) error) error {
 
 // DumpRules tells of every IPv6 rule. A kernel without rules has none.
 func (c *Conn) DumpRules(each func(Event) error) error {
-	data := make([]byte, sizeofFibRuleHdr)
-	data[0] = unix.AF_INET6
-	err := c.dump("dump rules", unix.RTM_GETRULE, data, each)
+	err := c.dump("dump rules", unix.RTM_GETRULE, header6(sizeofFibRuleHdr), each)
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EAFNOSUPPORT) {
 		return nil
 	}
@@ -94,9 +87,7 @@ func (c *Conn) DumpRules(each func(Event) error) error {
 
 // DumpNetconf tells the IPv6 settings of every link, of "all" and of "default".
 func (c *Conn) DumpNetconf(each func(Event) error) error {
-	data := make([]byte, sizeofNetconfMsg)
-	data[0] = unix.AF_INET6
-	return c.dump("dump netconf", rtmGetNetconf, data, each)
+	return c.dump("dump netconf", rtmGetNetconf, header6(sizeofNetconfMsg), each)
 }
 
 func (c *Conn) dump(what string, t netlink.HeaderType, data []byte, each func(Event) error) error {
@@ -164,6 +155,14 @@ func linkRequest(ifindex int) []byte {
 	data := make([]byte, unix.SizeofIfInfomsg)
 	binary.NativeEndian.PutUint32(data[4:], uint32(ifindex))
 	return appendU32(data, unix.IFLA_EXT_MASK, rtextSkipStats)
+}
+
+// header6 is the fixed part of a request, of size bytes, which begins with the
+// family in all of them.
+func header6(size int) []byte {
+	data := make([]byte, size)
+	data[0] = unix.AF_INET6
+	return data
 }
 
 func appendU32(b []byte, typ uint16, v uint32) []byte {

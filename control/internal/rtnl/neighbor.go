@@ -85,10 +85,9 @@ func (c *Conn) useBatch(batch []NeighborKey) (failed int, first error) {
 }
 
 func useRequest(key NeighborKey) []byte {
-	data := make([]byte, sizeofNdMsg, sizeofNdMsg+attrHeader+16)
-	data[0] = unix.AF_INET6
+	data := header6(sizeofNdMsg)
 	binary.NativeEndian.PutUint32(data[4:], uint32(key.Ifindex))
-	data[10] = unix.NTF_USE
+	data[ndmFlags] = unix.NTF_USE
 	addr := key.Addr.As16()
 	data = binary.NativeEndian.AppendUint16(data, attrHeader+16)
 	data = binary.NativeEndian.AppendUint16(data, unix.NDA_DST)

@@ -1,0 +1,78 @@
+package rtnl
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// Every message that a real kernel sent decodes without an error, and those of
+// the kinds named give what the commands of their capture (see capture_test.go)
+// mean.
+func TestDecodeCaptured(t *testing.T) {
+	tested := map[string]bool{}
+	for _, tt := range []struct {
+		name  string
+		kinds string // of Object that want holds; all of them are compared
+		want  []Event
+	}{
+		{"route-change", "Route", wantRouteChange},
+		{"route-types", "Route", wantRouteTypes},
+		{"route-attributes", "Route", wantRouteAttributes},
+		{"next-hops", "NextHop", wantNextHops},
+		{"next-hop-routes", "NextHop Route", wantNextHopRoutes},
+		{"rules", "Rule", wantRules},
+		{"neighbors", "Neighbor", wantNeighbors},
+		{"addresses", "Address", wantAddresses},
+		{"links", "Link", wantLinks},
+		{"netconf", "Netconf", wantNetconf},
+		{"dump", "dumped Link Neighbor NextHop Rule Netconf", wantDump},
+		{"dump-legs-down", "dumped Route", wantDumpLegsDown},
+	} {
+		tested[tt.name] = true
+		t.Run(tt.name, func(t *testing.T) {
+			got := events(t, capture{name: tt.name}, tt.kinds)
+			for i := range max(len(got), len(tt.want)) {
+				switch {
+				case i >= len(got):
+					t.Errorf("event %d is missing, want %s", i, show(tt.want[i]))
+				case i >= len(tt.want):
+					t.Errorf("event %d is %s, want none", i, show(got[i]))
+				case !reflect.DeepEqual(got[i], tt.want[i]):
+					t.Errorf("event %d is\n%s, want\n%s", i, show(got[i]), show(tt.want[i]))
+				}
+			}
+		})
+	}
+	for _, c := range captures {
+		if !tested[c.name] {
+			t.Errorf("nothing tests the capture %s", c.name)
+		}
+	}
+}
+
+// events decodes a capture and keeps the kinds named, or if these begin with
+// "dumped" those of dumps only.
+func events(t *testing.T, c capture, kinds string) (kept []Event) {
+	kinds, dumped := strings.CutPrefix(kinds, "dumped")
+	for _, m := range c.read(t) {
+		if m.Header.Type < unix.RTM_BASE || dumped && m.Header.Flags&netlink.Multi == 0 {
+			continue
+		}
+		e, err := Decode(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kind := strings.TrimPrefix(fmt.Sprintf("%T", e.Object), "*rtnl.")
+		if strings.Contains(" "+kinds+" ", " "+kind+" ") {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+func show(e Event) string { return fmt.Sprintf("%v %T%+v", e.Deleted, e.Object, e.Object) }

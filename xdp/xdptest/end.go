@@ -32,10 +32,11 @@ type End struct {
 	tx          xdp.Consumer[xdp.Desc]
 	shared      xdp.Rings
 
-	addrs [endBatch]uint64 // taken from the fill ring; the first held of them are not used yet
-	held  int
-	descs [endBatch]xdp.Desc // scratch
-	done  [endBatch]uint64   // scratch
+	addrs  [endBatch]uint64 // taken from the fill ring; the first held of them are not used yet
+	held   int
+	descs  [endBatch]xdp.Desc // scratch; the first staged of them are received but not on the ring
+	staged int
+	done   [endBatch]uint64 // scratch
 
 	answer                       atomic.Uint32 // a sys.Wake
 	transmitWakes, receiveWakes  atomic.Int64
@@ -65,6 +66,7 @@ func (e *End) Deliver(frames ...[]byte) (delivered int) {
 			delivered++
 		}
 	}
+	e.show()
 	e.rx.Submit()
 	select {
 	case e.kernel.bell <- struct{}{}:
@@ -73,33 +75,43 @@ func (e *End) Deliver(frames ...[]byte) (delivered int) {
 	return delivered
 }
 
-// deliver puts one frame on the RX ring.
+// deliver writes one frame to the UMEM and stages its descriptors.
 func (e *End) deliver(frame []byte) bool {
 	room := e.kernel.chunkSize - headroom
 	pieces := max(1, (len(frame)+room-1)/room)
+	if e.staged+pieces > endBatch {
+		e.show()
+	}
 	switch {
 	case pieces > 1 && !e.multiBuffer, pieces > endBatch:
 		e.dropped.Add(1)
 		return false
-	case e.rx.Reserve(pieces) < pieces:
+	case e.rx.Reserve(e.staged+pieces) < e.staged+pieces:
 		e.ringFull.Add(1)
 		return false
 	case e.takeFill(pieces) < pieces:
 		e.fillEmpty.Add(1)
 		return false
 	}
-	for i := range pieces {
+	for left := pieces; left > 0; left-- {
 		e.held--
-		d := xdp.Desc{Addr: e.addrs[e.held] + headroom}
-		d.Len = uint32(copy(e.kernel.memory[d.Addr:d.Addr+uint64(room)], frame))
-		frame = frame[d.Len:]
-		if i < pieces-1 {
+		at := e.addrs[e.held] + headroom
+		n := copy(e.kernel.memory[at:at+uint64(room)], frame)
+		frame = frame[n:]
+		d := xdp.Desc{Addr: at, Len: uint32(n)}
+		if left > 1 {
 			d.Options = xdp.DescContinued
 		}
-		e.descs[i] = d
+		e.descs[e.staged] = d
+		e.staged++
 	}
-	e.rx.Put(e.descs[:pieces])
 	return true
+}
+
+// show puts what is staged on the RX ring.
+func (e *End) show() {
+	e.rx.Put(e.descs[:e.staged])
+	e.staged = 0
 }
 
 // takeFill holds at least n frames of the fill ring, if it has them, and

@@ -35,14 +35,11 @@ type Batch struct {
 	freed int
 }
 
-// frame is the first piece of packet i, from the Ethernet header on.
-func (b *Batch) frame(i int) []byte {
-	d := &b.descs[b.first[i]]
-	return b.umem[d.Addr : d.Addr+uint64(d.Len)]
+// headers are the first bytes of packet i's frame. Only for packets that have
+// that many, which classify finds out.
+func (b *Batch) headers(i int) *wire.Headers {
+	return (*wire.Headers)(b.umem[b.descs[b.first[i]].Addr:])
 }
-
-// packet is frame without the Ethernet header.
-func (b *Batch) packet(i int) wire.IPv6 { return wire.IPv6(b.frame(i)[wire.EthernetLen:]) }
 
 // pieceDescs are the descriptors of packet i.
 func (b *Batch) pieceDescs(i int) []xdp.Desc {
@@ -52,9 +49,11 @@ func (b *Batch) pieceDescs(i int) []xdp.Desc {
 
 // frameLen is the length of packet i's frame in bytes, over all pieces.
 func (b *Batch) frameLen(i int) uint32 {
-	var n uint32
-	for _, d := range b.pieceDescs(i) {
-		n += d.Len
+	n := b.descs[b.first[i]].Len
+	if b.pieces[i] > 1 {
+		for _, d := range b.pieceDescs(i)[1:] {
+			n += d.Len
+		}
 	}
 	return n
 }

@@ -13,37 +13,36 @@ import (
 func (b *Batch) classify() {
 	for i := range b.n {
 		b.dst[i] = fib.Addr{}
-		frame := b.frame(i)
-		if len(frame) < wire.EthernetLen+wire.IPv6Len || wire.Ethernet(frame).EtherType() != wire.EtherTypeIPv6 {
+		if b.descs[b.first[i]].Len < wire.HeadersLen {
 			b.reason[i] = PuntHeader
 			continue
 		}
-		h := wire.IPv6(frame[wire.EthernetLen:])
-		b.reason[i] = check(h)
-		if b.reason[i] != Forward {
-			continue
+		h := b.headers(i)
+		length := wire.IPv6Len + h.PayloadLen()
+		reason := check(h)
+		if have := b.frameLen(i) - wire.EthernetLen; reason == Forward && have != length {
+			if have < length {
+				reason = DropTruncated
+			} else {
+				b.trim(i, length+wire.EthernetLen)
+			}
 		}
-		length := uint32(wire.IPv6Len + h.PayloadLen())
-		switch have := b.frameLen(i) - wire.EthernetLen; {
-		case have < length:
-			b.reason[i] = DropTruncated
+		b.reason[i] = reason
+		if reason != Forward {
 			continue
-		case have > length:
-			b.trim(i, length+wire.EthernetLen)
 		}
 		b.length[i] = length
-		hi, lo := h.Dst()
-		b.dst[i] = fib.Addr{Hi: hi, Lo: lo}
+		b.dst[i].Hi, b.dst[i].Lo = h.Dst()
 	}
 }
 
-// check judges an IPv6 header by itself.
-func check(h wire.IPv6) Reason {
-	if h.Version() != 6 {
+// check judges headers by themselves.
+func check(h *wire.Headers) Reason {
+	if h.EtherType() != wire.EtherTypeIPv6 || h.Version() != 6 {
 		return PuntHeader
 	}
 	// RFC 8200 §4.3: hop-by-hop options are for every node on the way. A
-	// jumbo payload (RFC 2675) has them, so lengths mean what they say below.
+	// jumbo payload (RFC 2675) has them, so lengths mean what they say.
 	if h.NextHeader() == wire.HeaderHopByHop {
 		return PuntHopByHop
 	}

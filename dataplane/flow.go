@@ -1,7 +1,6 @@
 package dataplane
 
 import (
-	"encoding/binary"
 	"math/bits"
 
 	"github.com/fwd6/fwd6/dataplane/wire"
@@ -14,13 +13,13 @@ import (
 //
 // It needs 64-bit multiplication and shifts only, so that an XDP program can
 // compute the same value.
-func flowHash(h wire.IPv6) uint32 {
+func flowHash(h *wire.Headers) uint32 {
 	const k1, k2 = 0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f // odd, well mixed
 	x := uint64(h.FlowLabel()) | uint64(h.NextHeader())<<32
-	for at := 8; at < wire.IPv6Len; at += 8 {
-		x ^= binary.BigEndian.Uint64(h[at : at+8])
-		x *= k1
-		x = bits.RotateLeft64(x, 31)
+	srcHi, srcLo := h.Src()
+	dstHi, dstLo := h.Dst()
+	for _, word := range [...]uint64{srcHi, srcLo, dstHi, dstLo} {
+		x = bits.RotateLeft64((x^word)*k1, 31)
 	}
 	x *= k2
 	return uint32(x ^ x>>32)

@@ -22,7 +22,7 @@ func frame(options ...frameOption) []byte {
 	copy(f.bytes, []byte{2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x86, 0xdd, 0x60})
 	ip := f.ip()
 	binary.BigEndian.PutUint16(ip[4:], 64)
-	ip[6], ip[7] = wire.HeaderUDP, 64
+	ip[6], ip[7] = 17, 64 // UDP
 	src("2001:db8:a::2")(f)
 	dst("2001:db8:b::2")(f)
 	for i := range 64 {

@@ -20,5 +20,5 @@ func pick(g *fib.Group, b *Batch, i int) fib.NextHopID {
 	if g.Single() {
 		return g.Select(0)
 	}
-	return g.Select(flowHash(b.packet(i)))
+	return g.Select(flowHash(b.headers(i)))
 }

@@ -44,13 +44,13 @@ func BenchmarkStage(b *testing.B) {
 		{"lookup", lookup},
 		{"rewrite", func() {
 			for i := range batch.n {
-				batch.packet(i)[7] = 64
+				batch.headers(i)[21] = 64
 			}
 			rewrite()
 		}},
 		{"classify+lookup+rewrite", func() {
 			for i := range batch.n {
-				batch.packet(i)[7] = 64
+				batch.headers(i)[21] = 64
 			}
 			line(classify, lookup, rewrite)
 		}},
@@ -63,7 +63,7 @@ func BenchmarkStage(b *testing.B) {
 		})
 	}
 	b.Run("flowHash", func(b *testing.B) {
-		p, sum := batch.packet(0), uint32(0)
+		p, sum := batch.headers(0), uint32(0)
 		for b.Loop() {
 			sum += flowHash(p)
 		}

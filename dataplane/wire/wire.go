@@ -1,8 +1,6 @@
 // Package wire reads and writes packet headers in place.
 //
-// A header is a view: a byte slice that starts where the header does and is at
-// least as long as the header; the one who makes a view has checked that.
-// Methods are small enough to be inlined and never allocate.
+// Methods are small enough to be inlined, and never allocate.
 package wire
 
 import "encoding/binary"
@@ -14,52 +12,48 @@ const (
 
 	EtherTypeIPv6 = 0x86dd // RFC 2464 §3
 
-	HeaderHopByHop = 0  // RFC 8200 §4.3
-	HeaderTCP      = 6  // RFC 9293
-	HeaderUDP      = 17 // RFC 768
-	HeaderICMPv6   = 58 // RFC 4443
-
-	MinMTU = 1280 // RFC 8200 §5
+	HeaderHopByHop = 0 // RFC 8200 §4.3
 )
 
-// Ethernet is an Ethernet II header.
-type Ethernet []byte
+// HeadersLen is the length of Headers in bytes.
+const HeadersLen = EthernetLen + IPv6Len
 
-// EtherType is the type of what follows.
-func (h Ethernet) EtherType() uint16 { return binary.BigEndian.Uint16(h[12:14]) }
+// Headers are an Ethernet II header and the IPv6 header (RFC 8200 §3) behind
+// it, where they lie. Their fixed size spares every access a check of bounds.
+type Headers [HeadersLen]byte
 
-// Payload is what follows the header.
-func (h Ethernet) Payload() []byte { return h[EthernetLen:] }
+// EtherType is the type of what follows the Ethernet header.
+func (h *Headers) EtherType() uint16 { return binary.BigEndian.Uint16(h[12:14]) }
 
-// IPv6 is an IPv6 header (RFC 8200 §3).
-type IPv6 []byte
+// SetEthernet puts a whole new Ethernet header in place.
+func (h *Headers) SetEthernet(header *[EthernetLen]byte) { *(*[EthernetLen]byte)(h[:]) = *header }
 
 // Version is 6 in every IPv6 header.
-func (h IPv6) Version() uint8 { return h[0] >> 4 }
+func (h *Headers) Version() uint8 { return h[14] >> 4 }
 
 // FlowLabel is the low 20 bits of the first word (RFC 6437).
-func (h IPv6) FlowLabel() uint32 { return binary.BigEndian.Uint32(h[0:4]) & 0xfffff }
+func (h *Headers) FlowLabel() uint32 { return binary.BigEndian.Uint32(h[14:18]) & 0xfffff }
 
-// PayloadLen counts the bytes that follow the header.
-func (h IPv6) PayloadLen() int { return int(binary.BigEndian.Uint16(h[4:6])) }
+// PayloadLen counts the bytes that follow the IPv6 header.
+func (h *Headers) PayloadLen() uint32 { return uint32(binary.BigEndian.Uint16(h[18:20])) }
 
-// NextHeader is the type of the first header after this one.
-func (h IPv6) NextHeader() uint8 { return h[6] }
+// NextHeader is the type of the first header after the IPv6 header.
+func (h *Headers) NextHeader() uint8 { return h[20] }
 
 // HopLimit is how many more times the packet may be forwarded, plus one.
-func (h IPv6) HopLimit() uint8 { return h[7] }
+func (h *Headers) HopLimit() uint8 { return h[21] }
 
 // DecrementHopLimit takes one off. IPv6 has no header checksum to mend.
-func (h IPv6) DecrementHopLimit() { h[7]-- }
+func (h *Headers) DecrementHopLimit() { h[21]-- }
 
 // Src is the source address, in two halves in host byte order.
-func (h IPv6) Src() (hi, lo uint64) {
-	return binary.BigEndian.Uint64(h[8:16]), binary.BigEndian.Uint64(h[16:24])
+func (h *Headers) Src() (hi, lo uint64) {
+	return binary.BigEndian.Uint64(h[22:30]), binary.BigEndian.Uint64(h[30:38])
 }
 
 // Dst is the destination address, in two halves in host byte order.
-func (h IPv6) Dst() (hi, lo uint64) {
-	return binary.BigEndian.Uint64(h[24:32]), binary.BigEndian.Uint64(h[32:40])
+func (h *Headers) Dst() (hi, lo uint64) {
+	return binary.BigEndian.Uint64(h[38:46]), binary.BigEndian.Uint64(h[46:54])
 }
 
 // Special says whether an address must not be forwarded to or from without the

@@ -44,20 +44,21 @@ func TestSpecial(t *testing.T) {
 	}
 }
 
-func TestIPv6Fields(t *testing.T) {
-	h := IPv6(make([]byte, IPv6Len))
-	copy(h, []byte{0x6a, 0xbc, 0xde, 0xf1, 0x12, 0x34, 17, 64})
+func TestHeaders(t *testing.T) {
+	var h Headers
+	h.SetEthernet(&[14]byte{12: 0x86, 13: 0xdd})
+	copy(h[14:], []byte{0x6a, 0xbc, 0xde, 0xf1, 0x12, 0x34, 17, 64})
 	src, dst := netip.MustParseAddr("2001:db8::1").As16(), netip.MustParseAddr("2001:db8:ffff::2").As16()
-	copy(h[8:], src[:])
-	copy(h[24:], dst[:])
+	copy(h[22:], src[:])
+	copy(h[38:], dst[:])
 	h.DecrementHopLimit()
 	srcHi, srcLo := h.Src()
 	dstHi, dstLo := h.Dst()
 	got := []uint64{
-		uint64(h.Version()), uint64(h.FlowLabel()), uint64(h.PayloadLen()), uint64(h.NextHeader()),
+		uint64(h.EtherType()), uint64(h.Version()), uint64(h.FlowLabel()), uint64(h.PayloadLen()), uint64(h.NextHeader()),
 		uint64(h.HopLimit()), srcHi, srcLo, dstHi, dstLo,
 	}
-	want := []uint64{6, 0xcdef1, 0x1234, 17, 63, 0x20010db800000000, 1, 0x20010db8ffff0000, 2}
+	want := []uint64{0x86dd, 6, 0xcdef1, 0x1234, 17, 63, 0x20010db800000000, 1, 0x20010db8ffff0000, 2}
 	for i := range want {
 		if got[i] != want[i] {
 			t.Errorf("field %d = %#x, want %#x", i, got[i], want[i])

@@ -53,7 +53,7 @@ func TestPathCompression(t *testing.T) {
 }
 
 // TestBytes holds Bytes against what the heap says, and both against the goal,
-// for a table like the Internet's: /32 with clusters of /48 inside.
+// for a table like the Internet's: /32s, some with runs of /48 inside.
 func TestBytes(t *testing.T) {
 	const n, goal = 40000, 60
 	rng := rand.New(rand.NewPCG(8, 8))
@@ -61,9 +61,12 @@ func TestBytes(t *testing.T) {
 	for len(ps) < n {
 		hi := 0x2a00<<48 | uint64(rng.IntN(1<<10))<<38 | uint64(rng.IntN(8))<<35
 		ps = append(ps, prefix{Addr{Hi: hi}, 32}.netip())
-		for range rng.IntN(8) {
-			hi := hi | uint64(rng.IntN(256))<<16
-			ps = append(ps, prefix{Addr{Hi: hi}, 48}.netip())
+		if rng.IntN(3) > 0 {
+			continue
+		}
+		first := rng.Uint64N(1 << 15)
+		for i := range rng.Uint64N(24) {
+			ps = append(ps, prefix{Addr{Hi: hi | (first+i)<<16}, 48}.netip())
 		}
 	}
 	before := heap()

@@ -6,8 +6,15 @@ import (
 	"reflect"
 	"runtime"
 	"testing"
+	"unsafe"
 
 	"github.com/fwd6/fwd6/fib/internal/oracle"
+)
+
+// Does not compile unless Bytes counts with the true sizes.
+var (
+	_ [nodeBytes]byte = [unsafe.Sizeof(node{})]byte{}
+	_ [leafBytes]byte = [unsafe.Sizeof(leaf{})]byte{}
 )
 
 // The shape of the trie follows from its contents alone, so updates can never

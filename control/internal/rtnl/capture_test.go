@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var update = flag.Bool("update", false, "capture testdata anew from the running kernel (with privilege)")
+var update = flag.Bool("update", false, "capture testdata anew from the running kernel (needs privilege)")
 
 // A capture is what the kernel sent while commands were executed, one after the
 // other, in a namespace of their own. The want of its test is in
@@ -157,30 +157,15 @@ var captures = []capture{
 	}},
 }
 
-// TestCapture writes testdata/captured. It does so only with -update.
-func TestCapture(t *testing.T) {
-	if !*update {
-		t.Skip("captures only with -update")
-	}
-	for _, c := range captures {
-		t.Run(c.name, func(t *testing.T) { c.write(t) })
-	}
-}
-
 func (c capture) path() string { return filepath.Join("testdata", "captured", c.name+".txt") }
 
 // write executes the commands and saves each with the messages it caused.
 func (c capture) write(t *testing.T) {
 	inNamespace(t)
-	s, err := Subscribe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	run(t, pair...)
-	untilQuiet(t, s)
+	makePair(t)
+	s := listen(t, subscribeBuffer)
 	var out strings.Builder
-	uname := unix.Utsname{}
+	var uname unix.Utsname
 	if err := unix.Uname(&uname); err != nil {
 		t.Fatal(err)
 	}
@@ -225,11 +210,7 @@ func untilQuiet(t *testing.T, s *Subscription) (messages []string) {
 
 // rawDump returns the messages of all dumps.
 func rawDump(t *testing.T) (messages []string) {
-	c, err := Dial()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c := dial(t)
 	proxies := header6(sizeofNdMsg)
 	proxies[ndmFlags] = unix.NTF_PROXY
 	for _, request := range []struct {

@@ -79,9 +79,9 @@ func (c *Conn) Link(ifindex int) (*Link, error) {
 	return link, err
 }
 
-// exchange sends requests, of which the last asks for an acknowledgement or a
-// dump, and gives each message of the answer to each until it is complete. It
-// reads the answer to its end even if each fails.
+// exchange sends a request that asks for an acknowledgement or a dump, and gives
+// each message of the answer to each, the NLMSG_DONE of a dump included. If each
+// fails it is not called again, but the answer is read to its end.
 func (c *Conn) exchange(what string, request netlink.Message, each func(netlink.Message) error) error {
 	sent, err := c.s.nl.Send(request)
 	if err != nil {
@@ -95,14 +95,11 @@ func (c *Conn) exchange(what string, request netlink.Message, each func(netlink.
 			return
 		}
 		var err error
-		switch m.Header.Type {
-		case netlink.Noop:
-		case netlink.Error, netlink.Done:
+		if m.Header.Type == netlink.Error || m.Header.Type == netlink.Done {
 			done = true
-			if err = acknowledgement(m); err == nil && m.Header.Type == netlink.Done {
-				err = each(m)
-			}
-		default:
+			err = acknowledgement(m)
+		}
+		if err == nil && failure == nil && m.Header.Type != netlink.Error {
 			err = each(m)
 		}
 		if failure == nil {

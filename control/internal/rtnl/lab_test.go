@@ -1,10 +1,12 @@
 package rtnl
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -45,6 +47,16 @@ var pair = []string{
 	"ip -6 addr add 2001:db8:11::1/64 dev rt1 nodad",
 }
 
+// makePair makes the pair and waits for the kernel to be done: it adds the routes
+// of addresses some time after these.
+func makePair(tb testing.TB) {
+	tb.Helper()
+	s := listen(tb, subscribeBuffer)
+	defer s.Close()
+	run(tb, pair...)
+	discard(tb, s)
+}
+
 // run executes commands in the test's namespace. "sysctl NAME=VALUE" needs no
 // program: the file is opened by this thread, whose namespace decides.
 func run(tb testing.TB, commands ...string) {
@@ -63,4 +75,70 @@ func run(tb testing.TB, commands ...string) {
 			tb.Fatalf("%s: %v: %s", c, err, out)
 		}
 	}
+}
+
+// A neighborhood is a second namespace, which answers what the first one asks.
+type neighborhood struct {
+	thread int // any thread in it, as ip-link(8) wants it
+	work   chan func()
+}
+
+// newNeighborhood makes one that lasts as long as the test.
+func newNeighborhood(tb testing.TB) *neighborhood {
+	tb.Helper()
+	n := &neighborhood{work: make(chan func())}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocks
+		n.thread = unix.Gettid()
+		started <- unix.Unshare(unix.CLONE_NEWNET)
+		for f := range n.work {
+			f()
+		}
+	}()
+	if err := <-started; err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { close(n.work) })
+	return n
+}
+
+func (n *neighborhood) run(tb testing.TB, commands ...string) {
+	tb.Helper()
+	var wait sync.WaitGroup
+	wait.Add(1)
+	n.work <- func() {
+		defer wait.Done() // even if run ends this goroutine
+		run(tb, commands...)
+	}
+	wait.Wait()
+}
+
+// batch executes commands of ip -6, which are too many to start it for each.
+func batch(tb testing.TB, commands []string) {
+	tb.Helper()
+	ip := exec.Command("ip", "-6", "-batch", "-")
+	ip.Stdin = strings.NewReader(strings.Join(commands, "\n") + "\n")
+	if out, err := ip.CombinedOutput(); err != nil {
+		tb.Fatalf("ip -batch: %v: %s", err, out)
+	}
+}
+
+// many makes n commands, of which each has its number in hexadecimal.
+func many(n int, format string) []string {
+	commands := make([]string, n)
+	for i := range commands {
+		commands[i] = fmt.Sprintf(format, i+1)
+	}
+	return commands
+}
+
+func dial(tb testing.TB) *Conn {
+	tb.Helper()
+	c, err := Dial()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { c.Close() })
+	return c
 }

@@ -73,28 +73,30 @@ func (s *socket) tryReceive(limit int, each func(netlink.Message)) (drained bool
 	return drained, err
 }
 
-// errNothing says that the first read found nothing.
+// errNothing says that there was nothing of the kernel to read.
 var errNothing = errors.New("nothing to read")
 
 func (s *socket) read(fd, limit int, each func(netlink.Message)) (drained bool, err error) {
-	for i := 0; i < limit; i++ {
+	heard := false
+	for range limit {
 		// MSG_TRUNC makes n the length of the datagram, whatever that of buf.
 		n, from, err := unix.Recvfrom(fd, s.buf, unix.MSG_DONTWAIT|unix.MSG_TRUNC)
 		switch {
 		case err == unix.EINTR:
-			i--
 			continue
-		case err == unix.EAGAIN && i == 0:
+		case err == unix.EAGAIN && !heard:
 			return true, errNothing
 		case err == unix.EAGAIN:
 			return true, nil
 		case err != nil:
 			return false, os.NewSyscallError("recvfrom", err)
-		case n > len(s.buf):
-			return false, malformed("%d bytes, more than the %d of the buffer", n, len(s.buf))
 		}
 		if sa, ok := from.(*unix.SockaddrNetlink); !ok || sa.Pid != 0 {
 			continue // another process: nothing that it says is the kernel's
+		}
+		heard = true
+		if n > len(s.buf) {
+			return false, malformed("%d bytes, more than the %d of the buffer", n, len(s.buf))
 		}
 		if err := splitMessages(s.buf[:n], each); err != nil {
 			return false, err

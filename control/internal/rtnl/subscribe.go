@@ -128,9 +128,11 @@ func (s *Subscription) Receive(ctx context.Context) ([]Event, error) {
 // drain reads until nothing is left. While something is, the kernel drops all
 // that it would add, and does not say so again.
 func (s *Subscription) drain(bad *undecoded) error {
-	for n := 0; n < s.limit; {
-		empty, err := s.s.tryReceive(receiveBatch, func(m netlink.Message) { s.take(m, bad) })
+	for n := 0; n < s.limit; n++ {
+		empty, err := s.s.tryReceive(1, func(m netlink.Message) { s.take(m, bad) })
 		switch {
+		case empty:
+			return nil
 		case errors.Is(err, unix.ENOBUFS): // again, while we were reading
 			n = 0
 		case errors.Is(err, ErrMalformed):
@@ -139,10 +141,6 @@ func (s *Subscription) drain(bad *undecoded) error {
 		case err != nil:
 			return err
 		}
-		if empty {
-			return nil
-		}
-		n += receiveBatch
 	}
 	return nil // more than fits was read, so it was empty at one time
 }

@@ -1,0 +1,118 @@
+package workload
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+)
+
+// Hits are n addresses, each in a prefix of the table that is drawn at random,
+// at a random place in it: an address may well be in a longer prefix, too.
+func Hits(table []netip.Prefix, n int, seed uint64) []netip.Addr {
+	r := rand.New(rand.NewPCG(seed, streamHits))
+	return fill(n, func() netip.Addr { return within(r, table[r.IntN(len(table))]) })
+}
+
+// Zipf are n addresses in prefixes of the table, of which the k-th most popular
+// is drawn in proportion to k to the power of -s, with s above 1. Popularity
+// has nothing to do with the place in the table.
+func Zipf(table []netip.Prefix, n int, s float64, seed uint64) []netip.Addr {
+	r := rand.New(rand.NewPCG(seed, streamZipf))
+	ranks, z := r.Perm(len(table)), rand.NewZipf(r, s, 1, uint64(len(table)-1))
+	return fill(n, func() netip.Addr { return within(r, table[ranks[z.Uint64()]]) })
+}
+
+// Misses are n addresses of 2000::/3 that no prefix of the table covers.
+func Misses(table []netip.Prefix, n int, seed uint64) []netip.Addr {
+	r := rand.New(rand.NewPCG(seed, streamMisses))
+	cover := newCover(table)
+	global := netip.PrefixFrom(address(1<<61, 0), 3)
+	return fill(n, func() netip.Addr {
+		for {
+			if a := within(r, global); !cover.contains(a) {
+				return a
+			}
+		}
+	})
+}
+
+// NearMisses are n addresses that no prefix of the table covers, each the first
+// behind a prefix, so that a lookup finds out late. The table must not cover
+// everything behind each of its prefixes; no table of the Internet does.
+func NearMisses(table []netip.Prefix, n int, seed uint64) []netip.Addr {
+	r := rand.New(rand.NewPCG(seed, streamNearMisses))
+	cover := newCover(table)
+	return fill(n, func() netip.Addr {
+		for {
+			behind := cover[r.IntN(len(cover))].last.Next()
+			if behind.IsValid() && !cover.contains(behind) {
+				return behind
+			}
+		}
+	})
+}
+
+// Streams of random numbers, so that no two lists from one seed are akin.
+const (
+	streamHits = iota + 1<<32
+	streamZipf
+	streamMisses
+	streamNearMisses
+)
+
+func fill(n int, next func() netip.Addr) []netip.Addr {
+	all := make([]netip.Addr, n)
+	for i := range all {
+		all[i] = next()
+	}
+	return all
+}
+
+// within is a random address of a prefix.
+func within(r *rand.Rand, p netip.Prefix) netip.Addr {
+	a := p.Addr().As16()
+	high, low := binary.BigEndian.Uint64(a[:8]), binary.BigEndian.Uint64(a[8:])
+	if p.Bits() <= 64 {
+		high |= r.Uint64() & (1<<(64-p.Bits()) - 1)
+		low = r.Uint64()
+	} else {
+		low |= r.Uint64() & (1<<(128-p.Bits()) - 1)
+	}
+	return address(high, low)
+}
+
+// cover is what a table covers, as spans in order that do not overlap.
+type cover []span
+
+type span struct{ first, last netip.Addr }
+
+func newCover(table []netip.Prefix) cover {
+	sorted := slices.SortedFunc(slices.Values(table), netip.Prefix.Compare)
+	var c cover
+	for _, p := range sorted {
+		if len(c) == 0 || c[len(c)-1].last.Less(p.Addr()) {
+			c = append(c, span{p.Addr(), last(p)})
+		}
+	}
+	return c
+}
+
+func (c cover) contains(a netip.Addr) bool {
+	_, found := slices.BinarySearchFunc(c, a, func(s span, a netip.Addr) int {
+		if s.last.Less(a) {
+			return -1
+		}
+		return max(0, s.first.Compare(a))
+	})
+	return found
+}
+
+// last is the last address of a prefix.
+func last(p netip.Prefix) netip.Addr {
+	a := p.Addr().As16()
+	for bit := p.Bits(); bit < 128; bit++ {
+		a[bit/8] |= 0x80 >> (bit % 8)
+	}
+	return netip.AddrFrom16(a)
+}

@@ -87,7 +87,7 @@ func TestInjectForwards(t *testing.T) {
 	lab := xdptest.NewLabWith(t, xdptest.Config{MTU: 9000})
 	in := newInjector(t, newSteering(t))
 	arrived := watch(t, lab.B0, isUDP)
-	if err := ping(lab.A, lab.B0.Addr); err != nil { // so that neighbors are known
+	if err := ping(lab.A, lab.B0.Addr); err != nil { // so that the links are ready
 		t.Fatal(err)
 	}
 	// Up, down, and around the end of the first part.
@@ -115,7 +115,10 @@ func TestInjectForwards(t *testing.T) {
 func TestInjectDeliversLocally(t *testing.T) {
 	lab := xdptest.NewLabWith(t, xdptest.Config{StaticNeighbors: true})
 	in := newInjector(t, newSteering(t))
-	replies := watch(t, lab.A0, icmp(129))
+	if err := ping(lab.A, lab.B0.Addr); err != nil { // so that the links are ready
+		t.Fatal(err)
+	}
+	replies := watch(t, lab.A0, func(frame []byte) bool { return icmp(129)(frame) && bytes.HasSuffix(frame, []byte("injected")) })
 	ip6 := &layers.IPv6{Version: 6, NextHeader: layers.IPProtocolICMPv6, HopLimit: 1,
 		SrcIP: lab.A0.Addr.AsSlice(), DstIP: lab.R1.Addr.AsSlice()}
 	echo := &layers.ICMPv6{TypeCode: layers.CreateICMPv6TypeCode(128, 0)}
@@ -124,7 +127,7 @@ func TestInjectDeliversLocally(t *testing.T) {
 	}
 	frame := serialize(t,
 		&layers.Ethernet{SrcMAC: lab.A0.MAC, DstMAC: lab.R0.MAC, EthernetType: layers.EthernetTypeIPv6},
-		ip6, echo, gopacket.Payload([]byte{0, 1, 0, 1, 'e', 'c', 'h', 'o'}))
+		ip6, echo, gopacket.Payload([]byte{0, 1, 0, 1, 'i', 'n', 'j', 'e', 'c', 't', 'e', 'd'}))
 	if err := inject(in, lab.R0, frame); err != nil {
 		t.Fatal(err)
 	}
@@ -139,6 +142,9 @@ func TestInjectIsAnswered(t *testing.T) {
 			in := newInjector(t, s)
 			r0 := mustAttach(t, s, lab.R0, mode)
 			if err := errors.Join(r0.Steer(0, unboundSocket(t), 0), s.AddLocal(lab.R0.Addr), r0.SetPassing(false), lab.R1.SetMTU(1500)); err != nil {
+				t.Fatal(err)
+			}
+			if err := ping(lab.A, lab.R0.Addr); err != nil { // so that the link is ready
 				t.Fatal(err)
 			}
 			stop := beating(s)

@@ -232,6 +232,8 @@ func sortCases(tb testing.TB) []sortCase {
 		{"::fffe:192.0.2.1", xdp.Steered},
 		{"::1:0:0", xdp.Steered},
 		{"::1:0:0:0", xdp.Steered},
+		{"::1:0:0:0:0", xdp.Steered},
+		{"0:1::", xdp.Steered},
 		{"64:ff9b::192.0.2.1", xdp.Steered},
 		{"fd00::1", xdp.Steered},
 		{"2001:db8::2", xdp.Steered},

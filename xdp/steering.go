@@ -14,7 +14,7 @@ import (
 	"github.com/fwd6/fwd6/xdp/internal/sys"
 )
 
-// Kernel objects are loaded under these names; regenerating changes nothing.
+// bpf/check.sh checks that what is committed is what these give.
 //
 //go:generate go run github.com/cilium/ebpf/cmd/bpf2go -cc clang-14 -strip llvm-strip-14 -target bpfel -type verdict sort bpf/sort.c -- -mcpu=v3 -Wall -Wextra -Werror -I/usr/include/x86_64-linux-gnu
 //go:generate go run github.com/cilium/ebpf/cmd/bpf2go -cc clang-14 -strip llvm-strip-14 -target bpfel inject bpf/inject.c -- -mcpu=v3 -Wall -Wextra -Werror -I/usr/include/x86_64-linux-gnu

@@ -16,7 +16,8 @@ func Hits(table []netip.Prefix, n int, seed uint64) []netip.Addr {
 
 // Zipf are n addresses in prefixes of the table, of which the k-th most popular
 // is drawn in proportion to k to the power of -s, with s above 1. Popularity
-// has nothing to do with the place in the table.
+// has nothing to do with the place in the table. Processors that round
+// logarithms differently may now and then draw another prefix.
 func Zipf(table []netip.Prefix, n int, s float64, seed uint64) []netip.Addr {
 	r := rand.New(rand.NewPCG(seed, streamZipf))
 	ranks, z := r.Perm(len(table)), rand.NewZipf(r, s, 1, uint64(len(table)-1))

@@ -15,7 +15,7 @@ import (
 const full = 160_147
 
 func TestTableIsDistinctAndSorted(t *testing.T) {
-	for _, n := range []int{0, 1, 10, 1000, 100_000, 400_000} {
+	for _, n := range []int{0, 1, 10, 1000, 200_000} {
 		table := workload.Table(n, 1)
 		if len(table) != n {
 			t.Errorf("Table(%d) has %d prefixes", n, len(table))
@@ -73,7 +73,7 @@ var (
 )
 
 func TestTableResemblesTheInternet(t *testing.T) {
-	for seed := range uint64(4) {
+	for seed := range uint64(2) {
 		table := workload.Table(full, seed)
 		lengths, depths := make([]int, 129), make([]int, 16)
 		populated := make(map[int]map[netip.Prefix]bool)

@@ -12,9 +12,8 @@ var (
 	// impossible length.
 	ErrInvalidPrefix = errors.New("invalid prefix")
 
-	// ErrNotIPv6 says that a prefix is IPv4, or lies inside ::ffff:0:0/96,
-	// where netip cannot tell an IPv6 prefix from a mapped IPv4 one.
-	ErrNotIPv6 = errors.New("not an IPv6 prefix (IPv4 and IPv4-mapped prefixes have no place in the FIB)")
+	// ErrNotIPv6 says that a prefix is IPv4.
+	ErrNotIPv6 = errors.New("not an IPv6 prefix (IPv4 prefixes have no place in the FIB)")
 )
 
 // prefix is a netip.Prefix as the trie wants it: addr is zero beyond bits.
@@ -29,7 +28,7 @@ func prefixFrom(p netip.Prefix) (prefix, error) {
 		return prefix{}, ErrInvalidPrefix
 	}
 	p = p.Masked()
-	if !p.Addr().Is6() || p.Addr().Is4In6() {
+	if !p.Addr().Is6() {
 		return prefix{}, fmt.Errorf("%v: %w", p, ErrNotIPv6)
 	}
 	return prefix{AddrFrom(p.Addr()), uint8(p.Bits())}, nil

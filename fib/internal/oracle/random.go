@@ -7,7 +7,7 @@ import (
 
 // RandomPrefixes returns n different prefixes of all lengths, /0 to /128, of
 // which most cover, adjoin or lie inside others: nesting is where
-// longest-prefix match goes wrong. None is inside ::ffff:0:0/96.
+// longest-prefix match goes wrong.
 func RandomPrefixes(rng *rand.Rand, n int) []netip.Prefix {
 	ps := make([]netip.Prefix, 0, n)
 	seen := make(map[netip.Prefix]bool)
@@ -16,7 +16,7 @@ func RandomPrefixes(rng *rand.Rand, n int) []netip.Prefix {
 		if len(ps) > 0 && rng.IntN(8) > 0 {
 			p = relative(rng, ps[rng.IntN(len(ps))])
 		}
-		if !seen[p] && !p.Addr().Is4In6() {
+		if !seen[p] {
 			seen[p] = true
 			ps = append(ps, p)
 		}

@@ -146,18 +146,18 @@ func openAsavieSocket(cfg SocketConfig, q Queue) (*asavieSocket, error) {
 		if err == nil {
 			return wrapAsavie(lib, cfg, q)
 		}
-		if errors.Is(err, syscall.EBUSY) && time.Now().Before(deadline) {
-			continue
+		if !errors.Is(err, ErrBusy) || time.Now().After(deadline) {
+			return nil, err
 		}
-		return nil, explain(err)
 	}
 }
 
-// newAsavieSocket opens a socket once. The error matches the system call's.
+// newAsavieSocket opens a socket once.
 func newAsavieSocket(cfg SocketConfig, q Queue) (*asavie.Socket, error) {
 	asavieOpen.Lock()
 	defer asavieOpen.Unlock()
-	asavie.DefaultSocketFlags = asavieFlags(cfg)
+	flags := asavieFlags(cfg)
+	asavie.DefaultSocketFlags = flags
 	before, err := sys.SocketMappings()
 	if err != nil {
 		return nil, err
@@ -171,7 +171,7 @@ func newAsavieSocket(cfg SocketConfig, q Queue) (*asavie.Socket, error) {
 		TxRingNumDescs:         cfg.RingSize,
 	})
 	if err != nil {
-		return nil, errors.Join(withErrno(err), unmapRemains(before))
+		return nil, errors.Join(asavieError(err, flags), unmapRemains(before))
 	}
 	return lib, nil
 }
@@ -212,15 +212,19 @@ func unmapRemains(before map[uint64]bool) error {
 	return nil
 }
 
-// withErrno makes an error of github.com/asavie/xdp, which has only the text
-// of the system call's, match the system call's.
-func withErrno(err error) error {
+// asavieError makes an error of github.com/asavie/xdp, which has only the text
+// of the system call's, match the system call's, and explains it.
+func asavieError(err error, flags uint16) error {
 	for _, errno := range []syscall.Errno{
 		syscall.EBUSY, syscall.EOPNOTSUPP, errNotSupp, syscall.EAFNOSUPPORT, syscall.ENODEV,
 		syscall.EPERM, syscall.ENOBUFS, syscall.EINVAL, syscall.ENOMEM,
 	} {
-		if strings.Contains(err.Error(), errno.Error()) {
-			return fmt.Errorf("%s: %w", strings.TrimSuffix(err.Error(), ": "+errno.Error()), errno)
+		operation, ok := strings.CutSuffix(err.Error(), ": "+errno.Error())
+		switch {
+		case ok && strings.Contains(operation, "Bind"):
+			return explainBind(errno, flags)
+		case ok:
+			return fmt.Errorf("%s: %w", operation, explain(errno))
 		}
 	}
 	return err

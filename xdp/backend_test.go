@@ -2,6 +2,7 @@ package xdp_test
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -81,18 +82,20 @@ func forward(t *testing.T, r *rig, from, to, n int) {
 // Frames of 9000 bytes take several chunks and stay in one piece for all that.
 func TestMultiBuffer(t *testing.T) {
 	for _, chunk := range []int{2048, 4096} {
-		eachRig(t, xdp.SocketConfig{MultiBuffer: true, ChunkSize: chunk}, func(t *testing.T, r *rig) {
-			for round := range 100 {
-				var want [][]byte
-				for i, size := range []int{9014, 60, 5000, chunk - 256, chunk - 255, 9014} {
-					want = append(want, frame(round+i, size))
-					r.inject(0, frame(round+i, size))
+		t.Run(fmt.Sprintf("chunks of %d", chunk), func(t *testing.T) {
+			eachRig(t, xdp.SocketConfig{MultiBuffer: true, ChunkSize: chunk}, func(t *testing.T, r *rig) {
+				for round := range 100 {
+					var want [][]byte
+					for i, size := range []int{9014, 60, 5000, chunk - 256, chunk - 255, 9014} {
+						want = append(want, frame(round+i, size))
+						r.inject(0, frame(round+i, size))
+					}
+					forward(t, r, 0, 1, len(want))
+					mustMatch(t, r.emitted(1, len(want)), want)
 				}
-				forward(t, r, 0, 1, len(want))
-				mustMatch(t, r.emitted(1, len(want)), want)
-			}
-			flush(t, r)
-			r.audit(t)
+				flush(t, r)
+				r.audit(t)
+			})
 		})
 	}
 }

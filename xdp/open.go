@@ -154,14 +154,8 @@ func bind(x sys.XSK, q Queue, flags uint16, owner sys.XSK) error {
 			return nil
 		case errors.Is(err, syscall.EBUSY) && time.Now().Before(deadline):
 			continue
-		case errors.Is(err, syscall.EINVAL) && flags&sys.BindShared != 0:
-			return fmt.Errorf("bind: %w: it may have fewer queues, or the kernel is older than 5.10 and cannot share one UMEM; the asavie backend does not need that", err)
-		case errors.Is(err, syscall.EINVAL) && flags&sys.BindSG != 0:
-			return fmt.Errorf("bind: %w: it may have fewer queues, or the kernel is older than 6.6 and cannot do multi-buffer", err)
-		case errors.Is(err, syscall.EINVAL):
-			return fmt.Errorf("bind: %w: it may have fewer queues", err)
 		default:
-			return fmt.Errorf("bind: %w", explain(err))
+			return explainBind(err, flags)
 		}
 	}
 }

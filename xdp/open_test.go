@@ -4,17 +4,25 @@ import (
 	"encoding/binary"
 	"errors"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf"
+
 	"github.com/fwd6/fwd6/xdp"
+	"github.com/fwd6/fwd6/xdp/internal/sys"
 	"github.com/fwd6/fwd6/xdp/xdptest"
 )
 
 // eachOpen runs a test with both ways to open sockets.
 func eachOpen(t *testing.T, test func(*testing.T, open)) {
 	for _, o := range opens {
-		t.Run(o.name, func(t *testing.T) { test(t, o.open) })
+		t.Run(o.name, func(t *testing.T) {
+			skipOffAMD64(t, o.name)
+			test(t, o.open)
+		})
 	}
 }
 
@@ -46,6 +54,7 @@ func TestOpenRefuses(t *testing.T) {
 func TestOpenErrors(t *testing.T) {
 	eachOpen(t, func(t *testing.T, open open) {
 		l := newLab(t, xdptest.Config{})
+		defer nothingMapped(t)()
 		good := l.queues[0]
 		for _, tt := range []struct {
 			name  string
@@ -71,8 +80,30 @@ func TestOpenErrors(t *testing.T) {
 				t.Errorf("%s: error %v does not match %v", tt.name, err, tt.match)
 			}
 		}
-		l.open(t, plain, open)
+		b, err := l.tryOpen(plain, open, l.queues...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Close()
 	})
+}
+
+// nothingMapped returns a check that no ring has been left mapped since.
+func nothingMapped(t *testing.T) func() {
+	before, err := sys.SocketMappings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		t.Helper()
+		after, err := sys.SocketMappings()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(after) != len(before) {
+			t.Errorf("the rings of %d sockets are left mapped", len(after)-len(before))
+		}
+	}
 }
 
 // Where the driver has no zero-copy, BindAuto copies and says why.
@@ -203,6 +234,61 @@ func TestTwoQueues(t *testing.T) {
 		if sent := take(t, c, flows); len(sent) != flows {
 			t.Errorf("%d frames left, want %d", len(sent), flows)
 		}
+	})
+}
+
+// Two workers share the ports by queue, each with sockets of its own.
+func TestTwoWorkers(t *testing.T) {
+	eachOpen(t, func(t *testing.T, open open) {
+		l := newLab(t, xdptest.Config{Queues: 2})
+		all := l.queues
+		var workers [2]xdp.Backend
+		maps := map[int]*ebpf.Map{}
+		for w := range workers {
+			l.queues = []xdp.Queue{all[w], all[2+w]} // queue w of r0 and of r1
+			workers[w] = l.open(t, plain, open)
+			for s, q := range l.queues {
+				if maps[q.Ifindex] == nil {
+					maps[q.Ifindex] = l.attach(t, q.Ifindex)
+				}
+				if err := maps[q.Ifindex].Put(uint32(w), uint32(workers[w].FD(s))); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		s, c := sender(t, l.A0), capture(t, l.B0)
+		const flows = 100
+		var done sync.WaitGroup
+		var stop atomic.Bool
+		for _, b := range workers {
+			done.Go(func() {
+				var descs [64]xdp.Desc
+				for !stop.Load() {
+					n := b.Receive(0, descs[:])
+					for _, d := range descs[:n] {
+						if isFlow(bytesOf(b, 0, []xdp.Desc{d})) {
+							binary.BigEndian.PutUint16(b.Memory(0)[d.Addr+12:], 0x88b5)
+						}
+					}
+					sent := b.Transmit(1, 0, descs[:n])
+					b.Free(0, descs[sent:n])
+					if err := errors.Join(b.Flush(), b.Wait(1)); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		for i := range flows {
+			if err := s.Send(flow(i)); err != nil {
+				t.Error(err)
+			}
+		}
+		if sent := take(t, c, flows); len(sent) != flows {
+			t.Errorf("%d frames left, want %d", len(sent), flows)
+		}
+		stop.Store(true)
+		done.Wait()
 	})
 }
 

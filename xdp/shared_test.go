@@ -98,6 +98,20 @@ func TestFlushReapsWhatTheCallSent(t *testing.T) {
 	}
 }
 
+// A zero-copy driver sends later: the frames are back with the Flush after that,
+// although there is nothing to wake the kernel for.
+func TestFlushReapsWhatWasSentLater(t *testing.T) {
+	r := newRings(t, xdp.SocketConfig{})
+	pass(t, r, 10)
+	flush(t, r)
+	before := len(r.AppendFree(nil))
+	r.End(1).Discard()
+	flush(t, r)
+	if got := len(r.AppendFree(nil)); got != before+10 {
+		t.Errorf("%d free frames, want %d", got, before+10)
+	}
+}
+
 // A driver that ran out of frames asks to be woken when there are some.
 func TestFlushWakesFillRing(t *testing.T) {
 	r := newRings(t, xdp.SocketConfig{})

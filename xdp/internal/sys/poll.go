@@ -33,9 +33,6 @@ func (p *PollSet) WatchTransmit(i int, watch bool) {
 	}
 }
 
-// Forget stops watching socket i for good.
-func (p *PollSet) Forget(i int) { p.fds[i].Fd = -1 }
-
 // Wait sleeps until a socket is ready or the milliseconds are over. A signal
 // ends it early, without an error.
 //

@@ -3,7 +3,6 @@ package bench
 import (
 	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"testing"
 
@@ -98,24 +97,10 @@ func table(b *testing.B, routes int) (*dataplane.FIB, []netip.Addr) {
 			b.Fatal(err)
 		}
 	}
-	rnd := rand.New(rand.NewPCG(1, 2))
-	destinations := make([]netip.Addr, 1<<16)
-	for i := range destinations {
-		destinations[i] = inside(prefixes[rnd.IntN(len(prefixes))], rnd)
+	if routes == 1 {
+		prefixes = []netip.Prefix{netip.MustParsePrefix("2000::/3")}
 	}
-	return f, destinations
-}
-
-// inside is a random global address in p.
-func inside(p netip.Prefix, rnd *rand.Rand) netip.Addr {
-	a := p.Addr().As16()
-	if p.Bits() == 0 {
-		a[0], a[1] = 0x20, 1
-	}
-	for bit := max(p.Bits(), 16); bit < 128; bit++ {
-		a[bit/8] |= byte(rnd.IntN(2)) << (7 - bit%8)
-	}
-	return netip.AddrFrom16(a)
+	return f, workload.Hits(prefixes, 1<<16, 1)
 }
 
 // smallFrame is a 64-byte frame: an IPv6 header and 10 bytes.

@@ -53,7 +53,7 @@ func removeStale(path string) error {
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	if err == nil {
 		conn.Close()
-		return fmt.Errorf("%s listens there already: stop it, or name another path with --socket", listener(path))
+		return fmt.Errorf("%s listens there: stop it, or name another path with --socket", listener(path))
 	}
 	if !errors.Is(err, syscall.ECONNREFUSED) {
 		return err

@@ -66,8 +66,8 @@ func TestListenRefuses(t *testing.T) {
 	defer l.Close()
 	tests := []struct{ name, path, want string }{
 		{"a fwd6 that is alive", startAPI(t, &canned{status: StatusInfo{PID: 4711}}),
-			"another fwd6 (pid 4711) listens there already: stop it, or name another path with --socket"},
-		{"some other process", mute, "another process listens there already: stop it, or name another path with --socket"},
+			"another fwd6 (pid 4711) listens there: stop it, or name another path with --socket"},
+		{"some other process", mute, "another process listens there: stop it, or name another path with --socket"},
 		{"a file", file, "something that is no socket is there: remove it, or name another path with --socket"},
 		{"a file for directory", file + "/s", "not a directory"},
 		{"a long path", "/tmp/" + strings.Repeat("x", 103), "the path has 108 bytes, of 107 allowed: name a shorter one with --socket"},

@@ -30,7 +30,7 @@ func TestDecodeCaptured(t *testing.T) {
 		{"neighbors", "Neighbor", wantNeighbors},
 		{"addresses", "Address", wantAddresses},
 		{"links", "Link", wantLinks},
-		{"netconf", "Netconf", wantNetconf},
+		{"netconf", "Netconf Link", wantNetconf},
 		{"dump", "dumped Link Neighbor NextHop Rule Netconf", wantDump},
 		{"dump-legs-down", "dumped Route", wantDumpLegsDown},
 	} {

@@ -288,9 +288,17 @@ var wantNetconf = []Event{
 	is(&Netconf{Ifindex: 11, Forwarding: true, HasForwarding: true}),
 	is(&Netconf{Ifindex: -1, Forwarding: true, HasForwarding: true}),
 	is(&Netconf{Ifindex: 10, IgnoreLinkdown: true, HasIgnoreLinkdown: true}),
-	// mtu and disable_ipv6 send none
+	// mtu and disable_ipv6 send neither this nor that; what they did is told
+	// when the link goes, and its peer with it
+	is(rt0(func(l *Link) {
+		setDown(l)
+		l.MTU6, l.Forward, l.Disable6, l.IgnoreLinkdown, l.Flags6, l.Parent = 1400, true, true, true, 0, 0
+	})),
+	is(rt1(func(l *Link) { setDown(l); l.Forward, l.Parent = true, 0 })),
 	gone(&Netconf{Ifindex: 10}),
+	gone(rt0(func(l *Link) { setDown(l); without6(l); l.Parent = 0 })),
 	gone(&Netconf{Ifindex: 11}),
+	gone(rt1(func(l *Link) { setDown(l); without6(l); l.Parent = 0 })),
 }
 
 func netconf(ifindex int, forwarding bool) *Netconf {

@@ -247,6 +247,19 @@ func TestDecodeVia(t *testing.T) {
 	}
 }
 
+// A link with programs in several modes has none in particular.
+func TestDecodeXDPModes(t *testing.T) {
+	xdp := attribute(unix.IFLA_XDP, append(attribute(unix.IFLA_XDP_ATTACHED, 4),
+		append(attribute(unix.IFLA_XDP_DRV_PROG_ID, u32(5)...), attribute(unix.IFLA_XDP_HW_PROG_ID, u32(6)...)...)...)...)
+	e, err := Decode(change(message(unix.RTM_NEWLINK, 0, unix.SizeofIfInfomsg, xdp), 4, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := e.Object.(*Link).XDPProg; got != 5 {
+		t.Errorf("XDP program %d, want the driver's, 5", got)
+	}
+}
+
 // A prefix is a key, so bits beyond its length must not count.
 func TestDecodeMasksPrefix(t *testing.T) {
 	e, err := Decode(change(newRoute(attribute(unix.RTA_DST, netip.MustParseAddr("2001:db8::1").AsSlice()...)), 1, 32))

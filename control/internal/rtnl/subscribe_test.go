@@ -124,6 +124,21 @@ func TestReceiveEnds(t *testing.T) {
 		t.Errorf("after both: %v, error %v, want one event", events, err)
 	}
 
+	// Nor does one that came too late, since there was something to tell.
+	for i := range 500 {
+		run(t, fmt.Sprintf("sysctl net.ipv6.conf.lo.forwarding=%d", (i+1)%2))
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		s.Receive(ctx)
+		start := time.Now()
+		ctx, cancel = context.WithTimeout(context.Background(), time.Millisecond)
+		_, err := s.Receive(ctx)
+		cancel()
+		if waited := time.Since(start); errors.Is(err, context.DeadlineExceeded) && waited < time.Millisecond {
+			t.Fatalf("Receive gave up after %v, want a millisecond", waited)
+		}
+	}
+
 	time.AfterFunc(50*time.Millisecond, func() { s.Close() })
 	if _, err := s.Receive(context.Background()); err == nil || errors.Is(err, context.Canceled) {
 		t.Errorf("closed: error %v, want one of its own", err)

@@ -118,3 +118,18 @@ func last(set unix.CPUSet) int {
 	}
 	return cpu
 }
+
+// Busy is how many processors are busy on average during d, with anything.
+func Busy(d time.Duration) (float64, error) {
+	before, err := readUsage()
+	if err != nil {
+		return 0, err
+	}
+	start := time.Now()
+	time.Sleep(d)
+	after, err := readUsage()
+	if err != nil {
+		return 0, err
+	}
+	return after.since(before, 0).Busy.Seconds() / time.Since(start).Seconds(), nil
+}

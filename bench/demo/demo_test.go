@@ -1,0 +1,137 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fwd6/fwd6/bench/traffic"
+	"github.com/fwd6/fwd6/xdp/xdptest"
+)
+
+// brief is a demonstration that is over soon.
+func brief(columns ...Column) (Config, *bytes.Buffer) {
+	out := new(bytes.Buffer)
+	return Config{Routes: 2000, Flood: 300 * time.Millisecond, Columns: columns, Out: out}, out
+}
+
+func TestKernelColumn(t *testing.T) {
+	xdptest.Privileged(t)
+	config, out := brief(Columns()[0])
+	if err := Run(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"2,000 routes", "100 of 100 pings answered", "checksum right", "packets per second", "forwarded by the kernel",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the demonstration does not show %q:\n%s", want, out)
+		}
+	}
+}
+
+// standIn is a column whose process does what a shell script says. It is no
+// forwarder, so the kernel forwards.
+func standIn(script string) (Config, *bytes.Buffer) {
+	config, out := brief(Column{Name: "stand-in", Args: []string{"-c", script}})
+	config.Binary = "/bin/sh"
+	return config, out
+}
+
+func TestForwarderFails(t *testing.T) {
+	xdptest.Privileged(t)
+	for _, tt := range []struct{ name, script, want string }{
+		{"ends at once", "echo no such port >&2; exit 3", "exit status 3: no such port"},
+		{"does not answer", "echo ready >&2; exec sleep 60", "connect "},
+		{"dies on the way", "echo ready >&2; exec sleep 0.1", "connect "},
+		{"fails at the end", "trap 'exit 4' TERM; echo ready >&2; while :; do sleep 0.1; done", "exit status 4"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tmp := t.TempDir()
+			t.Setenv("TMPDIR", tmp)
+			config, _ := standIn(tt.script)
+			err := Run(t.Context(), config)
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "stand-in") {
+				t.Errorf("Run = %v, want an error of the stand-in with %q", err, tt.want)
+			}
+			if left, _ := filepath.Glob(filepath.Join(tmp, "*")); len(left) != 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+	config, _ := standIn("")
+	config.Binary = "/no/such/program"
+	if err := Run(t.Context(), config); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Run without a program = %v, want %v", err, os.ErrNotExist)
+	}
+}
+
+// Whatever the demonstration is doing when it is interrupted, it ends soon and
+// its process has ended before it.
+func TestInterrupted(t *testing.T) {
+	xdptest.Privileged(t)
+	for _, after := range []time.Duration{0, 500 * time.Millisecond, 1500 * time.Millisecond, 2500 * time.Millisecond} {
+		pidFile := filepath.Join(t.TempDir(), "pid")
+		config, _ := standIn("echo $$ > " + pidFile + "; echo ready >&2; exec sleep 60")
+		config.Flood = time.Minute
+		ctx, cancel := context.WithTimeout(t.Context(), after)
+		start := time.Now()
+		err := Run(ctx, config)
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > after+8*time.Second {
+			t.Errorf("interrupted after %v: %v after %v", after, err, time.Since(start))
+		}
+		pid, err := os.ReadFile(pidFile)
+		if err != nil {
+			continue // interrupted before the process began
+		}
+		if _, err := os.Stat("/proc/" + strings.TrimSpace(string(pid))); err == nil {
+			t.Errorf("interrupted after %v: process %s is still there", after, pid)
+		}
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	carried := traffic.Result{Sent: 1000, Counts: traffic.Counts{Good: 1000}}
+	good := result{name: "x", ping: pings{sent: 5, answered: 5}, loop: carried, overload: carried, kernel: 2010}
+	fwd6 := good
+	fwd6.byFwd6, fwd6.fwd6, fwd6.kernel = true, 2010, 0
+	for _, tt := range []struct {
+		name  string
+		from  result
+		spoil func(*result)
+		want  string
+	}{
+		{"kernel good", good, func(*result) {}, ""},
+		{"fwd6 good", fwd6, func(*result) {}, ""},
+		{"loss when overloaded", good, func(r *result) { r.overload.Sent++ }, ""},
+		{"ping lost", good, func(r *result) { r.ping.answered-- }, "1 of 5 pings"},
+		{"packet lost", good, func(r *result) { r.loop.Sent++ }, "1 of 1001 packets"},
+		{"packet wrong", good, func(r *result) { r.loop.WrongMAC++ }, "1 wrong MAC"},
+		{"packet wrong when overloaded", good, func(r *result) { r.overload.Repeated++ }, "1 repeated"},
+		{"nothing carried", good, func(r *result) { r.loop = traffic.Result{} }, "carried nothing"},
+		{"the kernel did not do it", good, func(r *result) { r.kernel = 1999 }, "the kernel says"},
+		{"fwd6 did not do it", fwd6, func(r *result) { r.fwd6 = 1999 }, "fwd6 says"},
+		{"the kernel did some of it", fwd6, func(r *result) { r.kernel = 1 }, "the kernel forwarded 1"},
+	} {
+		r := tt.from
+		tt.spoil(&r)
+		err := r.verdict()
+		if (tt.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: verdict = %v, want %q", tt.name, err, tt.want)
+		}
+	}
+}
+
+func TestThousands(t *testing.T) {
+	for n, want := range map[uint64]string{0: "0", 999: "999", 1000: "1,000", 123456: "123,456", 12345678: "12,345,678"} {
+		if got := thousands(n); got != want {
+			t.Errorf("thousands(%d) = %s, want %s", n, got, want)
+		}
+	}
+}

@@ -1,0 +1,133 @@
+package demo
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/fwd6/fwd6/control"
+	"github.com/fwd6/fwd6/dataplane"
+	"github.com/fwd6/fwd6/xdp/xdptest"
+)
+
+const (
+	readyWithin = 30 * time.Second // for a fwd6 to read R's table and forward
+	endWithin   = 5 * time.Second  // for a fwd6 to end when told to; it promises two
+	linesKept   = 10               // of what it logged last, for when it fails
+)
+
+// forwarder is a fwd6 that runs in R.
+type forwarder struct {
+	cmd    *xdptest.Cmd
+	dir    string // of its socket
+	socket string
+	ready  chan struct{} // closed when it says so
+	ended  chan error    // its exit, once
+	log    []string      // the last lines; to be read after its end
+}
+
+// startForwarder starts a fwd6 in R and waits until it forwards.
+func (s *stage) startForwarder(ctx context.Context, column Column) (*forwarder, error) {
+	binary := s.config.Binary
+	if binary == "" {
+		var err error
+		if binary, err = os.Executable(); err != nil {
+			return nil, fmt.Errorf("find the running program: %w", err)
+		}
+	}
+	dir, err := os.MkdirTemp("", "fwd6-demo-")
+	if err != nil {
+		return nil, fmt.Errorf("make a place for a socket: %w", err)
+	}
+	f := &forwarder{
+		dir: dir, socket: filepath.Join(dir, "fwd6.sock"),
+		ready: make(chan struct{}), ended: make(chan error, 1),
+	}
+	start := time.Now()
+	if err := f.start(s.lab.R, binary, column.Args); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	select {
+	case <-f.ready:
+		s.out.line(column.Name, fmt.Sprintf("ready after %.1f s: %s", time.Since(start).Seconds(), strings.Join(column.Args, " ")))
+		return f, nil
+	case err := <-f.ended:
+		f.ended <- err
+		err = fmt.Errorf("fwd6 ended before it was ready: %v: %s", err, strings.Join(f.log, "; "))
+		return nil, errors.Join(err, f.stop())
+	case <-time.After(readyWithin):
+		return nil, errors.Join(fmt.Errorf("fwd6 is not ready after %v", readyWithin), f.stop())
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), f.stop())
+	}
+}
+
+// start starts the process and watches what it says.
+func (f *forwarder) start(ns *xdptest.Namespace, binary string, args []string) error {
+	f.cmd = ns.Command(binary, append(slices.Clone(args), "--socket", f.socket)...)
+	f.cmd.SysProcAttr.Setpgid = true // Ctrl-C is for the demo, which then ends it in order
+	stderr, err := f.cmd.StderrPipe()
+	if err != nil {
+		return fmt.Errorf("start fwd6: %w", err)
+	}
+	if err := f.cmd.Start(); err != nil {
+		return fmt.Errorf("start fwd6: %w", err)
+	}
+	go f.watch(stderr)
+	return nil
+}
+
+// watch reads the process's log to its end, and then waits for the process.
+func (f *forwarder) watch(stderr io.Reader) {
+	said := false
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		if !said && strings.Contains(lines.Text(), "ready") {
+			said = true
+			close(f.ready)
+		}
+		f.log = append(f.log[max(0, len(f.log)-linesKept+1):], lines.Text())
+	}
+	f.ended <- f.cmd.Wait()
+}
+
+// stop ends the process, in order if it can be, and removes its socket.
+func (f *forwarder) stop() error {
+	f.cmd.Process.Signal(syscall.SIGTERM) // an error: it has ended, as is seen below
+	var err error
+	select {
+	case err = <-f.ended:
+	case <-time.After(endWithin):
+		f.cmd.Process.Kill()
+		<-f.ended
+		err = fmt.Errorf("still running %v after SIGTERM", endWithin)
+	}
+	if err != nil {
+		err = fmt.Errorf("end fwd6: %w: %s", err, strings.Join(f.log, "; "))
+	}
+	return errors.Join(err, os.RemoveAll(f.dir))
+}
+
+// counts asks fwd6 how many packets it has forwarded and how many it has
+// handed to the kernel.
+func (f *forwarder) counts(ctx context.Context) (forwarded, returned uint64, err error) {
+	client := control.NewClient(f.socket)
+	defer client.Close()
+	stats, err := client.Stats(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	for r, n := range stats.Reasons {
+		if dataplane.Reason(r).Punted() {
+			returned += n
+		}
+	}
+	return stats.Reasons[dataplane.Forward], returned, nil
+}

@@ -112,3 +112,5 @@ func (k *rings) Close() error {
 	k.memory = nil
 	return sys.Unmap(m)
 }
+
+var _ xdp.Backend = (*Rings)(nil)

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -161,9 +162,8 @@ func (c capture) path() string { return filepath.Join("testdata", "captured", c.
 
 // write executes the commands and saves each with the messages it caused.
 func (c capture) write(t *testing.T) {
-	inNamespace(t)
-	makePair(t)
-	s := listen(t, subscribeBuffer)
+	l := newLab(t)
+	s := l.listen(subscribeBuffer)
 	var out strings.Builder
 	var uname unix.Utsname
 	if err := unix.Uname(&uname); err != nil {
@@ -175,7 +175,7 @@ func (c capture) write(t *testing.T) {
 		fmt.Fprintf(&out, "# %s\n", command)
 		var messages []string
 		if command == "dump" {
-			messages = rawDump(t)
+			messages = l.rawDump()
 		} else {
 			run(t, command)
 			messages = untilQuiet(t, s)
@@ -189,6 +189,18 @@ func (c capture) write(t *testing.T) {
 	}
 	if err := os.WriteFile(c.path(), []byte(out.String()), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// run executes a command of ip-route(8) and its siblings, or sets a sysctl.
+func run(t *testing.T, command string) {
+	if setting, ok := strings.CutPrefix(command, "sysctl "); ok {
+		sysctl(t, setting)
+		return
+	}
+	words := strings.Fields(command)
+	if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v: %s", command, err, out)
 	}
 }
 
@@ -209,8 +221,7 @@ func untilQuiet(t *testing.T, s *Subscription) (messages []string) {
 }
 
 // rawDump returns the messages of all dumps.
-func rawDump(t *testing.T) (messages []string) {
-	c := dial(t)
+func (l *lab) rawDump() (messages []string) {
 	proxies := header6(sizeofNdMsg)
 	proxies[ndmFlags] = unix.NTF_PROXY
 	for _, request := range []struct {
@@ -226,26 +237,26 @@ func rawDump(t *testing.T) (messages []string) {
 		{unix.RTM_GETRULE, header6(sizeofFibRuleHdr)},
 		{rtmGetNetconf, header6(sizeofNetconfMsg)},
 	} {
-		err := c.exchange("capture", netlink.Message{
+		err := l.exchange("capture", netlink.Message{
 			Header: netlink.Header{Type: request.typ, Flags: netlink.Request | netlink.Dump},
 			Data:   request.data,
 		}, func(m netlink.Message) error {
-			messages = append(messages, rawMessage(t, m))
+			messages = append(messages, rawMessage(l, m))
 			return nil
 		})
 		if err != nil {
-			t.Fatal(err)
+			l.Fatal(err)
 		}
 	}
 	return messages
 }
 
-func rawMessage(t *testing.T, m netlink.Message) string {
+func rawMessage(tb testing.TB, m netlink.Message) string {
 	m.Header.Length = uint32(align4(int(m.Header.Length)))
 	m.Header.Sequence, m.Header.PID = 0, 0 // chance
 	b, err := m.MarshalBinary()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return hex.EncodeToString(b)
 }

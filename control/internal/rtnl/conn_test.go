@@ -37,17 +37,13 @@ func contains(events []Event, want Object) bool {
 }
 
 func TestDump(t *testing.T) {
-	inNamespace(t)
-	makePair(t)
-	run(t,
-		"ip -6 neigh add 2001:db8:10::7 lladdr 02:00:00:00:00:77 dev rt0",
-		"ip -6 neigh add proxy 2001:db8:10::8 dev rt0",
-		"ip -6 rule add pref 77 lookup 77",
-		"ip nexthop add id 1 via 2001:db8:10::2 dev rt0",
-		"ip -6 route add 2001:db8:2::/48 via 2001:db8:10::2 table 77",
-		"sysctl net.ipv6.conf.rt0.mtu=1400",
-	)
-	c := dial(t)
+	c := newLab(t)
+	c.setNeighbor(rt0Address("7"), 0x77, unix.NUD_PERMANENT, 0)
+	c.setNeighbor(rt0Address("8"), 0, 0, unix.NTF_PROXY)
+	c.addRule(77, 77)
+	c.addNextHop(1)
+	c.addRoute(77, "2001:db8:2::/48", "2001:db8:10::2")
+	sysctl(t, "net.ipv6.conf.rt0.mtu=1400")
 	inTable77 := plain("2001:db8:2::/48", via("2001:db8:10::2", 10))
 	inTable77.Table = 77
 	rt0Addr := &Address{
@@ -67,7 +63,7 @@ func TestDump(t *testing.T) {
 		{"routes", func(each func(Event) error) error { return c.DumpRoutes(0, each) }, []Object{
 			inTable77, local("2001:db8:10::1/128", 10),
 		}},
-		{"next hops", c.DumpNextHops, []Object{&NextHop{ID: 1, Leg: via("2001:db8:10::2", 10)}}},
+		{"next hops", c.DumpNextHops, []Object{&NextHop{ID: 1, Leg: dev(10)}}},
 		{"rules", c.DumpRules, []Object{plainRule(77, 77), plainRule(0, 255), plainRule(32766, 254)}},
 		{"netconf", c.DumpNetconf, []Object{netconf(10, false), netconf(-1, false), netconf(-2, false)}},
 	} {
@@ -92,10 +88,10 @@ func TestDump(t *testing.T) {
 
 // An error of the callback ends the calls, and leaves the Conn as it was.
 func TestDumpStopped(t *testing.T) {
-	inNamespace(t)
-	makePair(t)
-	batch(t, many(3000, "route add 2001:db8:1:%x::/64 via 2001:db8:10::2"))
-	c := dial(t)
+	c := newLab(t)
+	for i := range 3000 {
+		c.addRoute(254, fmt.Sprintf("2001:db8:1:%x::/64", i), "2001:db8:10::2")
+	}
 	stop := errors.New("enough")
 	calls := 0
 	err := c.DumpRoutes(0, func(Event) error { calls++; return stop })
@@ -110,13 +106,14 @@ func TestDumpStopped(t *testing.T) {
 // The kernel tells a dump in steps, and marks it if there was a change between
 // two of them.
 func TestDumpInterrupted(t *testing.T) {
-	inNamespace(t)
-	makePair(t)
-	const addresses = 2000 // enough for several steps
-	s := listen(t, subscribeBuffer)
-	batch(t, many(addresses, "addr add 2001:db8:1::%x/128 dev rt0 nodad"))
+	c := newLab(t)
+	changer := &lab{t, dial(t)} // a Conn must not be used in its own callback
+	const addresses = 2000      // enough for several steps
+	s := c.listen(subscribeBuffer)
+	for i := range addresses {
+		c.addAddress(10, fmt.Sprintf("2001:db8:1::%x/128", i))
+	}
 	discard(t, s)
-	c := dial(t)
 	for _, tt := range []struct {
 		name     string
 		restarts int // changes, one in each pass
@@ -135,8 +132,8 @@ func TestDumpInterrupted(t *testing.T) {
 			}
 			if told++; told == 1 && changes < tt.restarts {
 				changes++
-				run(t, fmt.Sprintf("ip -6 addr add 2001:db8:2::%x/128 dev rt0 nodad", changes),
-					fmt.Sprintf("ip -6 addr del 2001:db8:2::%x/128 dev rt0", changes))
+				changer.addAddress(10, "2001:db8:2::1/128")
+				changer.deleteAddress(10, "2001:db8:2::1/128")
 			}
 			return nil
 		})
@@ -153,11 +150,9 @@ func TestDumpInterrupted(t *testing.T) {
 }
 
 func TestLink(t *testing.T) {
-	inNamespace(t)
-	s := listen(t, subscribeBuffer)
-	makePair(t)
-	c := dial(t)
-	run(t, "ip link set rt0 mtu 1400")
+	c := newLab(t)
+	s := c.listen(subscribeBuffer)
+	c.setLink(10, 0, attribute(unix.IFLA_MTU, u32(1400)...))
 	got, err := c.Link(10)
 	if want := rt0(func(l *Link) { l.MTU, l.MTU6 = 1400, 1400 }); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("Link = %+v, error %v, want %+v", got, err, want)
@@ -173,8 +168,7 @@ func TestLink(t *testing.T) {
 }
 
 func TestLinkXDP(t *testing.T) {
-	inNamespace(t)
-	makePair(t)
+	c := newLab(t)
 	pass, err := ebpf.NewProgram(&ebpf.ProgramSpec{
 		Type:         ebpf.XDP,
 		License:      "MIT",
@@ -194,7 +188,7 @@ func TestLinkXDP(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, err := dial(t).Link(10)
+		l, err := c.Link(10)
 		if err != nil || l.XDPProg != uint32(id) {
 			t.Errorf("mode %v: Link = %+v, error %v, want XDP program %d", mode, l, err, id)
 		}
@@ -207,23 +201,18 @@ func TestLinkXDP(t *testing.T) {
 // A failed neighbor is resolved again, and the failure of one request does not
 // keep the others from the kernel.
 func TestUseNeighbors(t *testing.T) {
-	inNamespace(t)
-	makePair(t)
-	there := newNeighborhood(t)
-	run(t, fmt.Sprintf("ip link set rt1 netns %d", there.thread))
-	there.run(t, append([]string{
-		"sysctl net.ipv6.conf.default.accept_dad=0",
-		"ip link set lo up",
-		"ip link set rt1 up",
-	}, strings.Split(strings.Join(many(100, "ip -6 addr add 2001:db8:10::1%03x/64 dev rt1 nodad"), "\n"), "\n")...)...)
-	s := listen(t, subscribeBuffer)
-	c := dial(t)
-
-	keys := []NeighborKey{{Ifindex: 77, Addr: rt0Address("1000")}}
+	c := newLab(t)
+	there := c.newNeighborhood()
 	for i := range 100 {
-		keys = append(keys, NeighborKey{Ifindex: 10, Addr: rt0Address(fmt.Sprintf("1%03x", i+1))})
+		there.addAddress(11, fmt.Sprintf("2001:db8:10::1%03x/64", i))
 	}
-	keys = append(keys, NeighborKey{Ifindex: 78, Addr: rt0Address("1000")})
+	s := c.listen(subscribeBuffer)
+
+	keys := []NeighborKey{{Ifindex: 77, Addr: rt0Address("2000")}}
+	for i := range 100 {
+		keys = append(keys, NeighborKey{Ifindex: 10, Addr: rt0Address(fmt.Sprintf("1%03x", i))})
+	}
+	keys = append(keys, NeighborKey{Ifindex: 78, Addr: rt0Address("2000")})
 	err := c.UseNeighbors(keys)
 	if !errors.Is(err, ErrNotExist) || !strings.Contains(err.Error(), "link 77") || !strings.Contains(err.Error(), "1 more of 102") {
 		t.Errorf("error %v, want one of link 77 and of one more", err)
@@ -237,14 +226,20 @@ func TestUseNeighbors(t *testing.T) {
 		return len(resolved) == 100
 	})
 
-	for _, state := range []string{"failed", "stale"} {
-		run(t, "ip -6 neigh replace 2001:db8:10::1001 lladdr 02:00:00:00:00:11 dev rt0 nud "+state)
+	sysctl(t, "net.ipv6.neigh.rt0.delay_first_probe_time=0")
+	for _, tt := range []struct {
+		name  string
+		state uint16
+	}{
+		{"failed", unix.NUD_FAILED},
+		{"stale", unix.NUD_STALE},
+	} {
+		c.setNeighbor(rt0Address("1001"), 0x11, tt.state, 0)
 		discard(t, s)
-		run(t, "sysctl net.ipv6.neigh.rt0.delay_first_probe_time=0")
 		if err := c.UseNeighbor(10, rt0Address("1001")); err != nil {
 			t.Fatal(err)
 		}
-		await(t, s, "the neighbor that was "+state, func(e Event) bool {
+		await(t, s, "the neighbor that was "+tt.name, func(e Event) bool {
 			n, ok := e.Object.(*Neighbor)
 			return ok && n.Addr == rt0Address("1001") && n.State == unix.NUD_REACHABLE
 		})
@@ -252,15 +247,9 @@ func TestUseNeighbors(t *testing.T) {
 }
 
 func TestAcknowledgement(t *testing.T) {
-	text := attribute(unix.NLMSGERR_ATTR_MSG, append([]byte("because"), 0)...)
+	because := attribute(unix.NLMSGERR_ATTR_MSG, text("because")...)
 	errno := u32(^uint32(unix.EPERM) + 1)
 	request := append(u32(sizeofMessageHeader+4), make([]byte, sizeofMessageHeader-4)...)
-	join := func(parts ...[]byte) (all []byte) {
-		for _, p := range parts {
-			all = append(all, p...)
-		}
-		return all
-	}
 	for _, tt := range []struct {
 		name  string
 		typ   netlink.HeaderType
@@ -274,9 +263,9 @@ func TestAcknowledgement(t *testing.T) {
 		{"end without a number", netlink.Done, 0, nil, nil, ""},
 		{"short", netlink.Error, 0, []byte{1}, ErrMalformed, "1 bytes"},
 		{"number", netlink.Error, 0, join(errno, request), unix.EPERM, "not permitted"},
-		{"words after the header", netlink.Error, netlink.AcknowledgeTLVs | netlink.Capped, join(errno, request, text), unix.EPERM, "because"},
-		{"words after the request", netlink.Error, netlink.AcknowledgeTLVs, join(errno, request, u32(0), text), unix.EPERM, "because"},
-		{"words at the end of a dump", netlink.Done, netlink.AcknowledgeTLVs, join(errno, text), unix.EPERM, "because"},
+		{"words after the header", netlink.Error, netlink.AcknowledgeTLVs | netlink.Capped, join(errno, request, because), unix.EPERM, "because"},
+		{"words after the request", netlink.Error, netlink.AcknowledgeTLVs, join(errno, request, u32(0), because), unix.EPERM, "because"},
+		{"words at the end of a dump", netlink.Done, netlink.AcknowledgeTLVs, join(errno, because), unix.EPERM, "because"},
 		{"words beyond the end", netlink.Error, netlink.AcknowledgeTLVs, join(errno, u32(0xfffffffc), request), unix.EPERM, "not permitted"},
 		{"no such device", netlink.Error, 0, u32(^uint32(unix.ENODEV) + 1), ErrNotExist, "does not exist"},
 	} {

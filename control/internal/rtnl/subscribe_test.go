@@ -14,17 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// listen subscribes in the test's namespace.
-func listen(tb testing.TB, bytes int) *Subscription {
-	tb.Helper()
-	s, err := subscribe(bytes)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { s.Close() })
-	return s
-}
-
 // await receives until an Event is what the test waits for, or for too long.
 func await(tb testing.TB, s *Subscription, what string, match func(Event) bool) Event {
 	tb.Helper()
@@ -58,44 +47,46 @@ func discard(tb testing.TB, s *Subscription) {
 }
 
 func TestSubscribe(t *testing.T) {
-	inNamespace(t)
-	s := listen(t, subscribeBuffer)
-	makePair(t)
+	l := newLab(t)
+	s := l.listen(subscribeBuffer)
 	for _, tt := range []struct {
-		command string
-		match   func(Event) bool
+		name   string
+		change func()
+		match  func(Event) bool
 	}{
-		{"ip -6 route add 2001:db8:1::/48 via 2001:db8:10::2", func(e Event) bool {
+		{"route added", func() { l.addRoute(254, "2001:db8:1::/48", "2001:db8:10::2") }, func(e Event) bool {
 			return reflect.DeepEqual(e, is(added("2001:db8:1::/48", via("2001:db8:10::2", 10))))
 		}},
-		{"ip -6 route del 2001:db8:1::/48", func(e Event) bool {
+		{"route deleted", func() { l.deleteRoute(254, "2001:db8:1::/48", "2001:db8:10::2") }, func(e Event) bool {
 			return reflect.DeepEqual(e, gone(plain("2001:db8:1::/48", via("2001:db8:10::2", 10))))
 		}},
-		{"ip -6 neigh add 2001:db8:10::7 lladdr 02:00:00:00:00:77 dev rt0", func(e Event) bool {
+		{"neighbor", func() { l.setNeighbor(rt0Address("7"), 0x77, unix.NUD_PERMANENT, 0) }, func(e Event) bool {
 			return reflect.DeepEqual(e, is(at(0x77, neighbor(rt0Address("7"), unix.NUD_PERMANENT, 0))))
 		}},
-		{"ip -6 addr add 2001:db8:12::1/64 dev rt0 nodad", func(e Event) bool {
+		{"address", func() { l.addAddress(10, "2001:db8:12::1/64") }, func(e Event) bool {
 			a, ok := e.Object.(*Address)
 			return ok && !e.Deleted && a.Addr == netip.MustParseAddr("2001:db8:12::1")
 		}},
-		{"ip -6 rule add pref 77 lookup 77", func(e Event) bool { return reflect.DeepEqual(e, is(plainRule(77, 77))) }},
-		{"ip -6 nexthop add id 7 dev rt0", func(e Event) bool {
+		{"rule", func() { l.addRule(77, 77) }, func(e Event) bool {
+			return reflect.DeepEqual(e, is(plainRule(77, 77)))
+		}},
+		{"next hop", func() { l.addNextHop(7) }, func(e Event) bool {
 			return reflect.DeepEqual(e, is(&NextHop{ID: 7, Leg: dev(10)}))
 		}},
-		{"sysctl net.ipv6.conf.rt0.forwarding=1", func(e Event) bool {
+		{"forwarding", func() { sysctl(t, "net.ipv6.conf.rt0.forwarding=1") }, func(e Event) bool {
 			return reflect.DeepEqual(e, is(&Netconf{Ifindex: 10, Forwarding: true, HasForwarding: true}))
 		}},
-		{"ip link set rt0 name rt9", func(e Event) bool {
+		{"name", func() { l.setLink(10, 0, attribute(unix.IFLA_IFNAME, text("rt9")...)) }, func(e Event) bool {
 			l, ok := e.Object.(*Link)
 			return ok && l.Ifindex == 10 && l.Name == "rt9"
 		}},
-		{"ip link del rt9", func(e Event) bool {
+		{"link deleted", func() { l.deleteLink(10) }, func(e Event) bool {
 			l, ok := e.Object.(*Link)
 			return ok && e.Deleted && l.Ifindex == 10
 		}},
 	} {
-		run(t, tt.command)
-		await(t, s, tt.command, tt.match)
+		tt.change()
+		await(t, s, tt.name, tt.match)
 	}
 	if n := s.Undecoded(); n != 0 {
 		t.Errorf("%d messages could not be decoded", n)
@@ -103,8 +94,8 @@ func TestSubscribe(t *testing.T) {
 }
 
 func TestReceiveEnds(t *testing.T) {
-	inNamespace(t)
-	s := listen(t, subscribeBuffer)
+	l := newLab(t)
+	s := l.listen(subscribeBuffer)
 
 	ctx, cancel := context.WithCancel(context.Background())
 	time.AfterFunc(50*time.Millisecond, cancel)
@@ -119,14 +110,14 @@ func TestReceiveEnds(t *testing.T) {
 	}
 
 	// What ended one Receive does not end the next.
-	run(t, "ip -6 rule add pref 77 lookup 77")
+	l.addRule(77, 77)
 	if events, err := s.Receive(context.Background()); len(events) != 1 || err != nil {
 		t.Errorf("after both: %v, error %v, want one event", events, err)
 	}
 
 	// Nor does one that came too late, since there was something to tell.
 	for i := range 500 {
-		run(t, fmt.Sprintf("sysctl net.ipv6.conf.lo.forwarding=%d", (i+1)%2))
+		sysctl(t, fmt.Sprintf("net.ipv6.conf.lo.forwarding=%d", (i+1)%2))
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		s.Receive(ctx)
@@ -148,12 +139,12 @@ func TestReceiveEnds(t *testing.T) {
 // A flood that the buffer cannot hold is told as such, and the subscription
 // then works as before.
 func TestOverflow(t *testing.T) {
-	inNamespace(t)
-	makePair(t)
-	s := listen(t, 64<<10)
-	discard(t, s)
+	l := newLab(t)
+	s := l.listen(64 << 10)
 	const flood = 2000
-	batch(t, many(flood, "route add 2001:db8:1:%x::/64 via 2001:db8:10::2"))
+	for i := range flood {
+		l.addRoute(254, fmt.Sprintf("2001:db8:1:%x::/64", i), "2001:db8:10::2")
+	}
 
 	events, err := s.Receive(context.Background())
 	if !errors.Is(err, ErrOverflow) {
@@ -164,13 +155,13 @@ func TestOverflow(t *testing.T) {
 	}
 	// They are the first ones, in order.
 	for i, e := range events {
-		want := netip.MustParsePrefix(fmt.Sprintf("2001:db8:1:%x::/64", i+1))
+		want := netip.MustParsePrefix(fmt.Sprintf("2001:db8:1:%x::/64", i))
 		if r, ok := e.Object.(*Route); !ok || r.Dst != want {
 			t.Fatalf("event %d is %s, want the route to %v", i, show(e), want)
 		}
 	}
 	// From here on nothing is lost again.
-	run(t, "ip -6 route add 2001:db8:2::/48 via 2001:db8:10::2")
+	l.addRoute(254, "2001:db8:2::/48", "2001:db8:10::2")
 	events, err = s.Receive(context.Background())
 	if err != nil || len(events) != 1 {
 		t.Fatalf("after the overflow: %d events, error %v, want one", len(events), err)
@@ -195,8 +186,7 @@ func TestReceiveUndecodable(t *testing.T) {
 
 // Any process with the privilege may send to the kernel's multicast groups.
 func TestReceiveIgnoresProcesses(t *testing.T) {
-	inNamespace(t)
-	s := listen(t, subscribeBuffer)
+	s := newLab(t).listen(subscribeBuffer)
 	forger, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE)
 	if err != nil {
 		t.Fatal(err)
@@ -222,19 +212,17 @@ func TestReceiveIgnoresProcesses(t *testing.T) {
 
 // BenchmarkReceive drains route changes that the kernel has queued.
 func BenchmarkReceive(b *testing.B) {
-	inNamespace(b)
-	makePair(b)
-	s := listen(b, subscribeBuffer)
+	l := newLab(b)
+	s := l.listen(subscribeBuffer)
 	const queued = 8000
-	routes := many(queued, "route add 2001:db8:1:%x::/64 via 2001:db8:10::2")
 	total := 0
 	b.ReportAllocs()
-	for b.Loop() {
+	for round := uint32(1); b.Loop(); round++ {
 		b.StopTimer()
 		discard(b, s)
-		batch(b, []string{"route flush root 2001:db8:1::/48"})
-		discard(b, s)
-		batch(b, routes)
+		for i := range queued {
+			l.addRoute(1000+round, fmt.Sprintf("2001:db8:1:%x::/64", i), "2001:db8:10::2")
+		}
 		b.StartTimer()
 		for got := 0; got < queued; {
 			events, err := s.Receive(context.Background())

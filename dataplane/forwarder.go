@@ -229,6 +229,9 @@ func (fw *Forwarder) openWorker(m modes, f *FIB, w, workers int) error {
 		return err
 	}
 	fw.undo(backend.Close)
+	if cause := backend.CopyCause(); cause != nil {
+		fw.log.Info("zero-copy refused, the kernel copies frames", "worker", w, "cause", cause)
+	}
 
 	ids := make([]PortID, len(owners))
 	for s, p := range owners {

@@ -41,6 +41,9 @@
 // cannot, like itself) be a leg of a multipath, or else of the first of the key;
 // legs replaced go without a word.
 //
+// Legs have metrics of their own, but a message has those of its first leg only.
+// A route that was added between two legs is not in dumps.
+//
 // A leg whose device goes down is marked dead, and one whose device comes up
 // alive, without a message; a route left without legs is deleted with one.
 // Carrier sends no route messages either.

@@ -16,8 +16,8 @@ import (
 // the socket could hold: Events are missing, so everything must be dumped anew.
 var ErrOverflow = errors.New("netlink receive buffer overflowed")
 
-// subscribeBuffer holds about 20,000 route changes: each takes the kernel some
-// 770 bytes, whatever its length, and it counts what is asked for twice.
+// subscribeBuffer, in bytes, holds about 26,000 route changes: each takes some
+// 1,300 bytes of it, and the kernel doubles what is asked for.
 const subscribeBuffer = 16 << 20
 
 // receiveBatch is how many datagrams one Receive takes at most.

@@ -48,9 +48,10 @@ type Forwarder struct {
 	workers  []*Worker
 	punter   *punter
 
-	failed chan error
-	done   sync.WaitGroup // workers
-	cancel []func() error // what Close undoes, last first
+	partial chan PortID // see probe
+	failed  chan error
+	done    sync.WaitGroup // workers
+	cancel  []func() error // what Close undoes, last first
 }
 
 // port is an open port.
@@ -76,7 +77,7 @@ func Open(cfg Config, f *FIB, local []netip.Addr) (_ *Forwarder, err error) {
 	if err != nil {
 		return nil, err
 	}
-	fw := &Forwarder{log: cfg.Log, failed: make(chan error, 1)}
+	fw := &Forwarder{log: cfg.Log, partial: make(chan PortID, 8), failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, fw.Close())
@@ -245,7 +246,7 @@ func (fw *Forwarder) openWorker(m modes, f *FIB, w, workers int) error {
 	worker := NewWorker(f, backend, ids, fw.ifindexes())
 	worker.punts = fw.punter.queue(longestFrame(fw.ports))
 	worker.beat = fw.steering.Heartbeat(w)
-	worker.failed = fw.failed
+	worker.failed, worker.partial = fw.failed, fw.partial
 	fw.workers = append(fw.workers, worker)
 	return nil
 }
@@ -283,6 +284,7 @@ func (fw *Forwarder) start(cpus []int) error {
 	for range fw.workers {
 		<-started
 	}
+	go fw.adviseOnChecksums()
 	fw.undo(fw.stopWorkers)
 	for _, p := range fw.ports {
 		if err := p.program.SetPassing(false); err != nil {
@@ -306,6 +308,7 @@ func (fw *Forwarder) stopWorkers() error {
 		w.stop.Store(true)
 	}
 	fw.done.Wait()
+	close(fw.partial)
 	return errors.Join(errs...)
 }
 

@@ -34,6 +34,7 @@ type Worker struct {
 	rank    []int // of a socket among its port's, by socket
 	punts   *puntQueue
 	beat    *atomic.Uint64 // one more each round
+	partial chan<- PortID  // takes ports whose senders leave checksums undone, if it can
 	failed  chan<- error   // takes an error if it can, and never blocks the worker
 	stop    atomic.Bool
 
@@ -47,6 +48,7 @@ type Worker struct {
 type workerPort struct {
 	ifindex int
 	sockets []int // those of this worker on this port; none if the port is absent
+	probes  int   // packets still to be looked at by probe
 	out     outgoing
 }
 
@@ -73,7 +75,7 @@ func NewWorker(f *FIB, backend xdp.Backend, sockets []PortID, ifindexes []int) *
 		shown:   newCounters(len(ifindexes)),
 	}
 	for p, ifindex := range ifindexes {
-		w.ports[p].ifindex = ifindex
+		w.ports[p].ifindex, w.ports[p].probes = ifindex, probePackets
 	}
 	for s, p := range sockets {
 		w.sockets[s] = workerSocket{port: p, umem: backend.Memory(s)}
@@ -137,6 +139,9 @@ func (w *Worker) step(s int) bool {
 		return false
 	}
 	b.classify()
+	if w.ports[b.port].probes > 0 {
+		w.probe(b)
+	}
 	b.lookup(w.fib)
 	b.rewrite(w.fib)
 	w.transmit(b)

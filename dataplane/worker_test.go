@@ -365,6 +365,33 @@ func TestUsed(t *testing.T) {
 	}
 }
 
+// TestProbe: a port whose sender leaves checksums undone is reported once.
+func TestProbe(t *testing.T) {
+	r := newRig(t, xdp.SocketConfig{})
+	partial := make(chan PortID, 3)
+	r.partial = partial
+	r.route("::/0", via(1, 1))
+	bad := frame(size(60), hopLimit(9))
+	copy(bad[14+40:], make([]byte, 20))
+	// The sum of the pseudo-header: lengths and next header, then addresses.
+	s := uint32(20 + 17)
+	for i := 22; i < 54; i += 2 {
+		s += uint32(bad[i])<<8 | uint32(bad[i+1])
+	}
+	s = s>>16 + s&0xffff
+	bad[14+40+6], bad[14+40+7] = byte(s>>8), byte(s)
+	good := frame()
+	r.pass(good, good)
+	if len(partial) != 0 {
+		t.Error("reported for packets that are in order")
+	}
+	r.pass(good, bad, bad)
+	r.pass(bad)
+	if len(partial) != 1 || <-partial != 0 {
+		t.Errorf("not reported once for port 0: %d", len(partial))
+	}
+}
+
 // TestNoAllocation: a round allocates nothing, whatever the packets are.
 func TestNoAllocation(t *testing.T) {
 	r := newRig(t, xdp.SocketConfig{MultiBuffer: true})

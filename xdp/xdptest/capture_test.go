@@ -66,6 +66,32 @@ func TestCaptureSeesWhatLeavesR(t *testing.T) {
 	}
 }
 
+// The time is that of the arrival, however late the frame is read.
+func TestCaptureTime(t *testing.T) {
+	lab := xdptest.NewLabWith(t, xdptest.Config{StaticNeighbors: true})
+	const slow = 100 * time.Millisecond
+	sender, capture := open(t, lab.A0, lab.B0, func(frame []byte) bool {
+		if xdptest.NotNoise(frame) {
+			time.Sleep(slow)
+			return true
+		}
+		return false
+	})
+	time.Sleep(slow) // the kernel takes a moment to begin with time stamps
+	for range 3 {
+		if err := sender.Send(datagram(lab, "x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	frames, err := capture.Take(3, 2*time.Second)
+	if err != nil || len(frames) != 3 {
+		t.Fatalf("captured %d frames (%v), want 3", len(frames), err)
+	}
+	if apart := frames[2].Time.Sub(frames[0].Time); apart > slow {
+		t.Errorf("three frames sent at once arrived within %v", apart)
+	}
+}
+
 // A capture on R0 sees what A sends and nothing that R sends.
 func TestCaptureIgnoresOutgoing(t *testing.T) {
 	lab := xdptest.NewLabWith(t, xdptest.Config{StaticNeighbors: true})

@@ -181,21 +181,22 @@ func (l *Lab) fixNeighbors() error {
 
 // hostPort names port number on host ('a' or 'b') at the end of a link.
 func hostPort(n *Namespace, host byte, number, link int) *Port {
-	return newPort(n, host, number, linkAddr(link, 2))
+	return newPort(n, host, number, 100+link, linkAddr(link, 2))
 }
 
 func routerPort(n *Namespace, number int) *Port {
-	return newPort(n, 'r', number, linkAddr(number, 1))
+	return newPort(n, 'r', number, 2+number, linkAddr(number, 1))
 }
 
-func newPort(n *Namespace, host byte, number int, addr netip.Addr) *Port {
+func newPort(n *Namespace, host byte, number, ifindex int, addr netip.Addr) *Port {
 	mac := net.HardwareAddr{0x02, 'f', '6', 0, host, byte(number)}
 	return &Port{
-		Name: fmt.Sprintf("%c%d", host, number),
-		NS:   n,
-		MAC:  mac,
-		Addr: addr,
-		Link: linkLocal(mac),
+		Name:    fmt.Sprintf("%c%d", host, number),
+		NS:      n,
+		Ifindex: ifindex,
+		MAC:     mac,
+		Addr:    addr,
+		Link:    linkLocal(mac),
 	}
 }
 

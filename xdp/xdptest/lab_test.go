@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -57,6 +58,22 @@ func TestKernelForwards(t *testing.T) {
 	}
 }
 
+func TestAddressIsInUse(t *testing.T) {
+	lab := xdptest.NewLab(t)
+	for i := range 20 {
+		a := netip.AddrFrom16([16]byte{0xfd, 0x66, 15: byte(100 + i)})
+		if err := lab.R0.AddAddress(netip.PrefixFrom(a, 64)); err != nil {
+			t.Fatal(err)
+		}
+		if err := ping(lab, a); err != nil {
+			t.Fatal(err)
+		}
+		if err := lab.R0.RemoveAddress(netip.PrefixFrom(a, 64)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestKernelDoesNotForwardWithoutForwarding(t *testing.T) {
 	lab := xdptest.NewLab(t)
 	if err := lab.R.Sysctl("ipv6/conf/all/forwarding", "0"); err != nil {
@@ -96,14 +113,34 @@ func TestDoStaysInside(t *testing.T) {
 	if after := names(); after != before {
 		t.Errorf("devices outside = %q, want %q", after, before)
 	}
-	if _, err := os.ReadDir("/proc/self"); err != nil {
+}
+
+// While many threads are in a namespace, the main thread is not: it shows
+// /proc/self to everybody.
+func TestMainThreadStaysOutside(t *testing.T) {
+	lab := xdptest.NewLab(t)
+	outside, err := os.Readlink("/proc/self/ns/net")
+	if err != nil {
 		t.Fatal(err)
 	}
-	self, err1 := os.Readlink("/proc/self/ns/net")
-	thread, err2 := os.Readlink("/proc/thread-self/ns/net")
-	if err1 != nil || err2 != nil || self != thread {
-		t.Errorf("main thread is in %s (%v), this one in %s (%v): want the same", self, err1, thread, err2)
+	const many = 64
+	var inside, done sync.WaitGroup
+	leave := make(chan struct{})
+	inside.Add(many)
+	for range many {
+		done.Go(func() {
+			if err := lab.R.Do(func() error { inside.Done(); <-leave; return nil }); err != nil {
+				t.Error(err)
+				inside.Done()
+			}
+		})
 	}
+	inside.Wait()
+	if now, err := os.Readlink("/proc/self/ns/net"); err != nil || now != outside {
+		t.Errorf("the main thread is in %s (%v), want %s", now, err, outside)
+	}
+	close(leave)
+	done.Wait()
 }
 
 func TestCommand(t *testing.T) {

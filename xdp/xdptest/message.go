@@ -65,19 +65,37 @@ func (n *Namespace) request(typ int, flags netlink.HeaderFlags, m message) error
 	return err
 }
 
-// ifindex asks for the index of a device by its name.
-func (n *Namespace) ifindex(name string) (int, error) {
-	m := ifinfomsg(0, 0, 0)
-	m.putString(unix.IFLA_IFNAME, name)
+// ask sends one rtnetlink question and returns the one answer.
+func (n *Namespace) ask(typ int, m message) ([]byte, error) {
 	answers, err := n.conn.Execute(netlink.Message{
-		Header: netlink.Header{Type: unix.RTM_GETLINK, Flags: netlink.Request},
+		Header: netlink.Header{Type: netlink.HeaderType(typ), Flags: netlink.Request},
 		Data:   m,
 	})
 	if err != nil {
-		return 0, fmt.Errorf("find device %s in namespace %s: %w", name, n.Name, err)
+		return nil, err
 	}
-	if len(answers) != 1 || len(answers[0].Data) < unix.SizeofIfInfomsg {
-		return 0, fmt.Errorf("find device %s in namespace %s: the kernel's answer is not a link", name, n.Name)
+	if len(answers) != 1 {
+		return nil, fmt.Errorf("%d answers to one question", len(answers))
 	}
-	return int(binary.NativeEndian.Uint32(answers[0].Data[4:])), nil
+	return answers[0].Data, nil
+}
+
+// link asks for the attributes of a device.
+func (n *Namespace) link(ifindex int) (map[uint16][]byte, error) {
+	answer, err := n.ask(unix.RTM_GETLINK, ifinfomsg(ifindex, 0, 0))
+	if err != nil {
+		return nil, fmt.Errorf("find device %d in namespace %s: %w", ifindex, n.Name, err)
+	}
+	if len(answer) < unix.SizeofIfInfomsg {
+		return nil, fmt.Errorf("find device %d in namespace %s: the answer is too short", ifindex, n.Name)
+	}
+	decoder, err := netlink.NewAttributeDecoder(answer[unix.SizeofIfInfomsg:])
+	if err != nil {
+		return nil, fmt.Errorf("find device %d in namespace %s: %w", ifindex, n.Name, err)
+	}
+	attributes := make(map[uint16][]byte)
+	for decoder.Next() {
+		attributes[decoder.Type()] = decoder.Bytes()
+	}
+	return attributes, decoder.Err()
 }

@@ -2,9 +2,11 @@ package xdptest
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -27,15 +29,18 @@ type Port struct {
 // Attributes that x/sys does not name.
 const vethInfoPeer = 1 // VETH_INFO_PEER, linux/veth.h
 
-// newLink joins two ports by a veth pair, gives both their addresses, and sets
-// them up.
+// newLink joins two ports by a veth pair, gives both their addresses, sets them
+// up, and waits until they carry packets.
+//
+// The ends have different indices: where they are the same, the kernel takes
+// the link for one without a peer and may let a second pass before it is ready.
 func newLink(a, b *Port, mtu, queues int) error {
-	m := ifinfomsg(0, 0, 0)
+	m := ifinfomsg(a.Ifindex, 0, 0)
 	describe(&m, a, mtu, queues)
 	m.nest(unix.IFLA_LINKINFO, func(m *message) {
 		m.putString(unix.IFLA_INFO_KIND, "veth")
 		m.nest(unix.IFLA_INFO_DATA, func(m *message) {
-			peer := ifinfomsg(0, 0, 0)
+			peer := ifinfomsg(b.Ifindex, 0, 0)
 			describe(&peer, b, mtu, queues)
 			peer.putUint32(unix.IFLA_NET_NS_FD, uint32(b.NS.fd))
 			m.put(vethInfoPeer|unix.NLA_F_NESTED, peer...)
@@ -50,7 +55,61 @@ func newLink(a, b *Port, mtu, queues int) error {
 			return err
 		}
 	}
-	return nil
+	return errors.Join(a.waitReady(), b.waitReady())
+}
+
+// waitReady waits for what the kernel does behind the scenes: it gives the port
+// its transmit queues, without which it drops what is sent, and routes packets
+// for the port's addresses to the host itself.
+func (p *Port) waitReady() error {
+	return p.wait(func() (bool, error) {
+		if up, err := p.operational(); !up || err != nil {
+			return false, err
+		}
+		if local, err := p.local(p.Link); !local || err != nil {
+			return false, err
+		}
+		return p.local(p.Addr)
+	})
+}
+
+// wait waits until something about the port is so.
+func (p *Port) wait(done func() (bool, error)) error {
+	const within = 5 * time.Second
+	for start := time.Now(); ; time.Sleep(time.Millisecond) {
+		if ok, err := done(); ok || err != nil {
+			return err
+		}
+		if time.Since(start) > within {
+			return fmt.Errorf("wait for %s to be ready: not after %v", p.Name, within)
+		}
+	}
+}
+
+// operational says whether the port is up and its peer, too.
+func (p *Port) operational() (bool, error) {
+	const operUp = 6 // IF_OPER_UP, linux/if.h
+	attributes, err := p.NS.link(p.Ifindex)
+	if err != nil {
+		return false, err
+	}
+	state := attributes[unix.IFLA_OPERSTATE]
+	return len(state) == 1 && state[0] == operUp, nil
+}
+
+// local says whether packets for an address of the port are for its host.
+func (p *Port) local(a netip.Addr) (bool, error) {
+	m := message{unix.AF_INET6, 128, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+	m.putAddr(unix.RTA_DST, a)
+	m.putUint32(unix.RTA_OIF, uint32(p.Ifindex))
+	answer, err := p.NS.ask(unix.RTM_GETROUTE, m)
+	switch {
+	case errors.Is(err, unix.ENETUNREACH):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("find the route to %v in namespace %s: %w", a, p.NS.Name, err)
+	}
+	return len(answer) > 7 && answer[7] == unix.RTN_LOCAL, nil
 }
 
 func describe(m *message, p *Port, mtu, queues int) {
@@ -63,10 +122,6 @@ func describe(m *message, p *Port, mtu, queues int) {
 
 // start makes a fresh port ready: whole checksums, address, up.
 func (p *Port) start() error {
-	var err error
-	if p.Ifindex, err = p.NS.ifindex(p.Name); err != nil {
-		return err
-	}
 	// A packet whose checksum the sender left to the device arrives without
 	// one when a program moves it on, because a veth has no device to add it.
 	if err := p.SetFeature("tx-checksum-ip-generic", false); err != nil {
@@ -119,12 +174,16 @@ func (p *Port) Delete() error {
 	return nil
 }
 
-// AddAddress adds an address, usable at once (without duplicate detection).
+// AddAddress adds an address, without duplicate detection. If the port is up,
+// the address is in use when AddAddress returns.
 func (p *Port) AddAddress(a netip.Prefix) error {
 	if err := p.address(unix.RTM_NEWADDR, netlink.Create|netlink.Excl, a); err != nil {
 		return fmt.Errorf("add address %v to %s: %w", a, p.Name, err)
 	}
-	return nil
+	if up, err := p.operational(); !up || err != nil {
+		return err
+	}
+	return p.wait(func() (bool, error) { return p.local(a.Addr()) })
 }
 
 // RemoveAddress takes an address away.

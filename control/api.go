@@ -56,16 +56,16 @@ func (a *api) serve(ctx context.Context, l net.Listener) error {
 func (a *api) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
-		answer(w, r, a.from.Status)
+		respond(w, r, a.from.Status)
 	})
 	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, r *http.Request) {
-		answer(w, r, func(ctx context.Context) (StatsInfo, error) {
+		respond(w, r, func(ctx context.Context) (StatsInfo, error) {
 			s, err := a.from.Stats(ctx)
 			return StatsInfo(s), err
 		})
 	})
 	mux.HandleFunc("GET /neigh", func(w http.ResponseWriter, r *http.Request) {
-		answer(w, r, func(ctx context.Context) ([]NeighborInfo, error) {
+		respond(w, r, func(ctx context.Context) ([]NeighborInfo, error) {
 			n, err := a.from.Neighbors(ctx)
 			return append([]NeighborInfo{}, n...), err // none is [], not null
 		})
@@ -85,7 +85,7 @@ func (a *api) route(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, err)
 		return
 	}
-	answer(w, r, func(ctx context.Context) (RouteInfo, error) { return a.from.RouteGet(ctx, addr) })
+	respond(w, r, func(ctx context.Context) (RouteInfo, error) { return a.from.RouteGet(ctx, addr) })
 }
 
 func queriedAddr(r *http.Request) (netip.Addr, error) {
@@ -122,8 +122,8 @@ func (a *api) routes(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// answer sends what ask returns.
-func answer[T any](w http.ResponseWriter, r *http.Request, ask func(context.Context) (T, error)) {
+// respond sends what ask returns.
+func respond[T any](w http.ResponseWriter, r *http.Request, ask func(context.Context) (T, error)) {
 	v, err := ask(r.Context())
 	if err != nil {
 		refuse(w, http.StatusInternalServerError, err)

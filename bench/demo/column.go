@@ -55,17 +55,14 @@ func (s *stage) show(ctx context.Context, column Column) (r result, err error) {
 // send sends all kinds of traffic, one after the other. Pid is the forwarder's
 // process, or 0.
 func (s *stage) send(ctx context.Context, r *result, pid int) (err error) {
-	cpu, err := traffic.FreeCPU(pid)
-	if err != nil {
-		return err
-	}
-	config := s.flood
-	config.CPU = cpu
-	flood, err := traffic.Open(config)
+	flood, err := traffic.Open(s.flood)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, flood.Close()) }()
+	if err := flood.Beside(pid); err != nil {
+		return err
+	}
 
 	if r.ping, err = ping(ctx, s.lab.A, s.lab.B0.Addr); err != nil {
 		return err

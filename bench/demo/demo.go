@@ -95,7 +95,7 @@ type stage struct {
 	config Config
 	out    printer
 	lab    *xdptest.Lab
-	flood  traffic.Config // without a processor
+	flood  traffic.Config
 }
 
 // perform builds the lab, shows every column, and removes the lab.

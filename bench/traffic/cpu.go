@@ -78,11 +78,17 @@ func (u usage) since(before usage, cpu int) Usage {
 	return sum
 }
 
-// FreeCPU picks a processor for the source: the last one that this process may
-// use and that no thread of the process pid is tied to, because a worker that
-// shares its processor with the source measures the source. Pid 0 is no
-// process. It falls back to the last one.
-func FreeCPU(pid int) (int, error) {
+// Beside moves the source to a processor that no thread of the forwarder is
+// tied to, because a worker that shares its processor with the source measures
+// the source. It is the last such processor that this process may use, or the
+// last at all. Until Beside is called, the source runs on the last one. Pid is
+// the forwarder's process; 0 stands for the kernel, which has no choice.
+func (f *Flood) Beside(pid int) (err error) {
+	f.cpu, err = freeCPU(pid)
+	return err
+}
+
+func freeCPU(pid int) (int, error) {
 	var allowed unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
 		return 0, fmt.Errorf("ask for the allowed processors: %w", err)

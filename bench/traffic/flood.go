@@ -23,7 +23,6 @@ type Config struct {
 
 	Destinations []netip.Addr // used in this order, again and again
 	Size         int          // bytes of the Ethernet frame; 0 is MinSize
-	CPU          int          // processor of the source; see FreeCPU
 }
 
 // MinSize and MaxSize bound a frame, in bytes with its Ethernet header. The
@@ -42,6 +41,7 @@ const maxCPUs = 256
 type Flood struct {
 	config  Config
 	objects floodObjects
+	cpu     int            // where the source runs
 	closers []func() error // in the order in which they were opened
 	sent    uint64         // sequence number of the last packet of all runs
 }
@@ -59,6 +59,9 @@ func Open(config Config) (*Flood, error) {
 		return nil, errors.New("flood without destinations: give at least one")
 	}
 	f := &Flood{config: config}
+	if err := f.Beside(0); err != nil {
+		return nil, err
+	}
 	for _, step := range []func() error{f.load, f.openEntrance, f.keepReady, f.attachSink} {
 		if err := step(); err != nil {
 			return nil, errors.Join(err, f.Close())

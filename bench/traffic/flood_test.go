@@ -37,11 +37,6 @@ func newLab(t *testing.T) *xdptest.Lab {
 
 func open(t *testing.T, config traffic.Config) *traffic.Flood {
 	t.Helper()
-	cpu, err := traffic.FreeCPU(0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.CPU = cpu
 	f, err := traffic.Open(config)
 	if err != nil {
 		t.Fatal(err)

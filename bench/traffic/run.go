@@ -96,9 +96,9 @@ func (f *Flood) run(ctx context.Context, p plan) (Result, error) {
 // processor, and takes the time and the processor time that send needs.
 func (f *Flood) measure(result *Result, send func(start time.Time) error) error {
 	var set unix.CPUSet
-	set.Set(f.config.CPU)
+	set.Set(f.cpu)
 	if err := unix.SchedSetaffinity(0, &set); err != nil {
-		return fmt.Errorf("move the flood to processor %d: %w", f.config.CPU, err)
+		return fmt.Errorf("move the flood to processor %d: %w", f.cpu, err)
 	}
 	before, err := readUsage()
 	if err != nil {
@@ -113,7 +113,7 @@ func (f *Flood) measure(result *Result, send func(start time.Time) error) error 
 	if err != nil {
 		return err
 	}
-	result.CPU = after.since(before, f.config.CPU)
+	result.CPU = after.since(before, f.cpu)
 	return nil
 }
 

@@ -28,6 +28,9 @@ type Mirror struct {
 
 	forwarding bool // net.ipv6.conf.all.forwarding
 
+	// unreadable says what the kernel told and could not be read: routes may be
+	// missing. It is empty if all could be.
+	unreadable string
 	// doubt says what only a new dump can tell, empty if nothing.
 	doubt string
 	// dumping says that the Events are of a dump, which tells everything once.
@@ -72,6 +75,7 @@ type Change struct {
 	local     bool // addresses of this host
 	policy    bool // rules, or whether the kernel forwards
 	ask       bool // a link may have changed in a way that is not told
+	state     bool // a link came or went, up or down
 }
 
 // mark puts k into a set that is made when it is needed.
@@ -117,6 +121,8 @@ func (m *Mirror) applyLink(l *rtnl.Link, deleted bool, ch *Change) {
 		return
 	}
 	mark(&ch.links, l.Ifindex)
+	ch.ask = ch.ask || old != nil && old.MTU != l.MTU // IPv6's follows later
+	ch.state = ch.state || old == nil || deleted || old.Up != l.Up || old.Carrier != l.Carrier
 	if old != nil && (deleted || lost(old, l)) {
 		// The kernel drops a link's next-hop objects with it, without a word.
 		m.flushNextHops(l.Ifindex, ch)
@@ -216,6 +222,17 @@ func (m *Mirror) applyNetconf(c *rtnl.Netconf, deleted bool, ch *Change) {
 		m.links[c.Ifindex] = &changed
 		mark(&ch.links, c.Ifindex)
 	}
+}
+
+// proxyKeys lists the addresses that the kernel answers for.
+func (m *Mirror) proxyKeys() proxySet {
+	all := proxySet{}
+	for addr, links := range m.proxies {
+		for ifindex := range links {
+			all[rtnl.NeighborKey{Ifindex: ifindex, Addr: addr}] = struct{}{}
+		}
+	}
+	return all
 }
 
 // linkName is the name of a link for people.

@@ -57,6 +57,24 @@ func deadline(r *rtnl.Route, now time.Time) time.Time {
 	return now.Add(time.Duration(r.Expires) * time.Second)
 }
 
+// expired says whether a route of k may have come to its end since it was told,
+// and whether one had ended then.
+func (m *Mirror) expired(k prefixKey, now time.Time) (over, ended bool) {
+	expires := false
+	for _, t := range []*routeTable{&m.local, &m.main} {
+		routes, _ := t.get(k)
+		for _, r := range routes {
+			expires = expires || r.HasExpires
+			ended = ended || r.HasExpires && r.Expires < 0
+			over = over || r.HasExpires && r.Expires >= 0 && !now.Before(r.deadline)
+		}
+	}
+	if !expires {
+		delete(m.expiring, k)
+	}
+	return over, ended
+}
+
 // setRoutes replaces the routes of k, keeps the books, and notes the change.
 func (m *Mirror) setRoutes(t *routeTable, k prefixKey, old, routes []route, ch *Change) {
 	if slices.EqualFunc(old, routes, func(a, b route) bool { return a.Route == b.Route }) {

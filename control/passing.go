@@ -11,6 +11,9 @@ import (
 // policyFault says why packets cannot be forwarded by the tables local and main
 // alone, so that all of them are left to the kernel. It is empty if they can.
 func (m *Mirror) policyFault() string {
+	if m.unreadable != "" {
+		return "the kernel told what this version cannot read: " + m.unreadable
+	}
 	if !m.forwarding {
 		return "the kernel does not forward: net.ipv6.conf.all.forwarding is 0"
 	}

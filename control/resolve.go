@@ -2,7 +2,6 @@ package control
 
 import (
 	"log/slog"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -275,9 +274,4 @@ func (r *resolver) setPorts(ports map[int]dataplane.PortID) {
 		mark(&ch.neighbors, key)
 	}
 	r.update(&ch)
-}
-
-// lookup returns the prefix that addr's packets follow, and where it leads to.
-func (r *resolver) lookup(addr netip.Addr) (prefixKey, *group, bool) {
-	return r.targets.longest(hostKey(addr))
 }

@@ -323,15 +323,15 @@ func TestModel(t *testing.T) {
 			}
 			if m.doubt != "" {
 				m.doubt = ""
-				m = resync(k, m, r)
+				m = resyncModel(k, m, r)
 			}
 			checkModel(t, k, r, fmt.Sprintf("seed %d, step %d", seed, step))
 		}
 	}
 }
 
-// resync puts a fresh mirror in place of m.
-func resync(k *fakeKernel, m *Mirror, r *resolver) *Mirror {
+// resyncModel puts a fresh mirror in place of m.
+func resyncModel(k *fakeKernel, m *Mirror, r *resolver) *Mirror {
 	fresh := NewMirror()
 	fresh.dumping = true
 	var ignored, ch Change
@@ -350,7 +350,7 @@ func TestResyncConverges(t *testing.T) {
 	for seed := range uint64(100) {
 		k := newFakeKernel(seed)
 		m, r := newModel()
-		m = resync(k, m, r)
+		m = resyncModel(k, m, r)
 		for round := range 10 {
 			for range 30 {
 				k.step()
@@ -363,7 +363,7 @@ func TestResyncConverges(t *testing.T) {
 			}
 			k.out = nil
 			r.update(&ch)
-			m = resync(k, m, r)
+			m = resyncModel(k, m, r)
 			checkModel(t, k, r, fmt.Sprintf("seed %d, round %d", seed, round))
 		}
 	}

@@ -1,0 +1,290 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/fwd6/fwd6/control/internal/rtnl"
+	"github.com/fwd6/fwd6/dataplane"
+)
+
+const (
+	// coalesce is how long the first of several changes waits for the others.
+	coalesce = 2 * time.Millisecond
+
+	// pollEvery is how often the ports' links are asked for what the kernel
+	// does not tell (net.ipv6.conf.DEV.mtu, disable_ipv6), and how often what
+	// has become free is collected.
+	pollEvery = 250 * time.Millisecond
+
+	// cleanedUp is how often routes that have ended are read again.
+	cleanedUp = 5 * time.Second
+
+	// proxiesEvery is how often the addresses are asked for that the kernel
+	// answers neighbor solicitations for, which it does not tell either.
+	proxiesEvery = 5 * time.Second
+)
+
+// Config says what to forward through, and how.
+type Config struct {
+	Ports   []string // names of devices; all must exist at the start
+	Backend string   // one of dataplane.Backends
+	XDPMode string   // one of dataplane.XDPModes
+	Bind    string   // one of dataplane.BindModes
+	Workers int      // 0: as many as queues and processors allow
+	Socket  string   // path that questions are answered on; empty: none are
+	Version string   // for those who ask
+	Log     *slog.Logger
+	Ready   func() // called once, when packets are being forwarded
+}
+
+// Run forwards by the kernel's routes until ctx ends, and returns nil then, or
+// why it cannot go on. All that it opens belongs to the network namespace of
+// the calling thread.
+func Run(ctx context.Context, cfg Config) error {
+	c, err := New(cfg)
+	if err != nil {
+		return err
+	}
+	return c.Run(ctx)
+}
+
+// Controller is the one goroutine that mirrors the kernel, writes the FIB and
+// opens and closes the Forwarder.
+//
+// Status, Stats, RouteGet, Routes and Neighbors may be called by any goroutine
+// while Run runs; they are answered by it, between two changes.
+type Controller struct {
+	cfg     Config
+	log     *slog.Logger
+	started time.Time
+
+	mirror   *Mirror
+	change   Change // what events changed and the FIB does not show yet
+	resolver *resolver
+	resync   resync
+	ports    supervisor
+
+	kernel *kernel
+	calls  chan func()   // questions, to be answered between two changes
+	gone   chan struct{} // closed when Run returns
+
+	events uint64 // applied
+	fault  string // why all packets are left to the kernel; empty: they are not
+}
+
+// New connects to the kernel. Call Run next.
+func New(cfg Config) (*Controller, error) {
+	k, err := openKernel(cfg.Log)
+	if err != nil {
+		return nil, err
+	}
+	c := &Controller{
+		cfg: cfg, log: cfg.Log, started: time.Now(),
+		mirror: NewMirror(),
+		kernel: k,
+		calls:  make(chan func()),
+		gone:   make(chan struct{}),
+	}
+	c.resolver = newResolver(c.mirror, dataplane.NewFIB(), c.log, time.Now)
+	c.ports = newSupervisor(c)
+	return c, nil
+}
+
+// Run does what the function Run does. It must be called once.
+func (c *Controller) Run(ctx context.Context) (err error) {
+	defer close(c.gone)
+	ctx, stop := context.WithCancel(ctx)
+	defer func() {
+		stop()
+		err = errors.Join(err, c.ports.close(), c.kernel.close())
+	}()
+	if err := c.answer(ctx); err != nil {
+		return err
+	}
+	c.kernel.start(ctx)
+	c.startResync()
+	return c.loop(ctx)
+}
+
+// loop takes one thing at a time, whatever comes first.
+func (c *Controller) loop(ctx context.Context) error {
+	poll, fresh, proxies := time.NewTicker(pollEvery), time.NewTicker(refreshEvery), time.NewTicker(proxiesEvery)
+	defer poll.Stop()
+	defer fresh.Stop()
+	defer proxies.Stop()
+	var flush <-chan time.Time
+	for {
+		if flush == nil && !c.change.empty() {
+			flush = time.After(coalesce)
+		}
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case told := <-c.kernel.told:
+			err = c.hear(told)
+		case answer := <-c.kernel.answers:
+			c.apply(answer.events)
+			c.applyProxies(answer.proxies)
+		case <-flush:
+			flush = nil
+			c.publish()
+		case dump := <-c.kernel.dumped:
+			c.dumped(dump)
+		case <-c.resync.due:
+			err = c.resyncDue()
+		case <-c.ports.due:
+			c.ports.reopen()
+		case failure := <-c.ports.failed():
+			c.ports.fail(failure)
+		case <-poll.C:
+			c.poll()
+		case <-fresh.C:
+			c.resolver.feed()
+			c.resolver.keepFresh()
+			c.publish()
+		case <-proxies.C:
+			c.kernel.ask(request{proxies: true})
+		case call := <-c.calls:
+			call()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// hear applies what the kernel told.
+func (c *Controller) hear(told told) error {
+	c.events += uint64(len(told.events))
+	c.apply(told.events)
+	switch {
+	case told.err == nil:
+	case errors.Is(told.err, rtnl.ErrOverflow):
+		c.log.Warn("the kernel told more than could be heard: reading everything again")
+		c.wantResync(0)
+	case errors.Is(told.err, rtnl.ErrMalformed):
+		c.log.Warn("the kernel told what cannot be read: reading everything again", "cause", told.err)
+		c.wantResync(0)
+	default:
+		return fmt.Errorf("listen to the kernel: %w", told.err)
+	}
+	return nil
+}
+
+// apply makes events part of the mirror. What they mean to neighbors in use is
+// published at once, all else by publish.
+func (c *Controller) apply(events []rtnl.Event) {
+	if len(events) == 0 {
+		return
+	}
+	now := time.Now()
+	for _, e := range events {
+		c.mirror.Apply(e, now, &c.change)
+	}
+	c.resync.heard(events)
+	for ifindex := range c.change.links {
+		c.resolver.updateNeighborsOf(ifindex)
+	}
+	for key := range c.change.neighbors {
+		if a := c.resolver.adjacencies.byKey[key]; a != nil {
+			c.resolver.updateAdjacency(a)
+		}
+	}
+	if c.change.ask {
+		c.change.ask = false
+		c.kernel.ask(request{links: c.ports.ifindexes()})
+	}
+	if c.change.state {
+		c.change.state = false
+		c.wantResync(afterChange)
+	}
+	if c.mirror.doubt != "" {
+		c.log.Debug("reading everything again", "cause", c.mirror.doubt)
+		c.mirror.doubt = ""
+		c.wantResync(afterChange)
+	}
+}
+
+// publish brings FIB and Forwarder in step with the mirror.
+func (c *Controller) publish() {
+	c.updateFault()
+	if !c.change.empty() {
+		change := c.change
+		c.change = Change{}
+		c.resolver.update(&change)
+		c.updateFault() // the FIB may have refused a prefix
+		c.ports.follow(&change)
+	}
+	if len(c.resolver.asks) > 0 {
+		c.kernel.ask(request{neighbors: c.resolver.asks})
+		c.resolver.asks = nil
+	}
+}
+
+// updateFault finds out whether packets can be forwarded by the FIB at all.
+func (c *Controller) updateFault() {
+	fault := c.mirror.policyFault()
+	if fault == "" && len(c.resolver.refused) > 0 {
+		fault = fmt.Sprintf("the FIB has no room for %d prefixes", len(c.resolver.refused))
+	}
+	if fault == c.fault || !c.resync.synced {
+		return
+	}
+	c.fault = fault
+	if fault != "" {
+		c.log.Warn("all packets are left to the kernel", "cause", fault)
+	} else {
+		c.log.Info("packets are forwarded again")
+	}
+	c.ports.followPassing()
+}
+
+// poll looks after what time alone changes.
+func (c *Controller) poll() {
+	c.kernel.ask(request{links: c.ports.ifindexes()})
+	if c.resolver.reclaimable() && c.ports.quiesce() {
+		c.resolver.reclaim()
+	}
+	c.pollExpiring(time.Now())
+}
+
+// pollExpiring leaves routes whose time is over to the kernel and has them read
+// again: a router advertisement that renews one is not told. Nor is it if the
+// route had ended already, which therefore is read again now and then until
+// the kernel has cleaned up.
+func (c *Controller) pollExpiring(now time.Time) {
+	for k := range c.mirror.expiring {
+		over, ended := c.mirror.expired(k, now)
+		if over {
+			mark(&c.change.prefixes, k)
+		}
+		if over || ended && now.Sub(c.resync.since) > cleanedUp {
+			c.wantResync(0)
+		}
+	}
+}
+
+// applyProxies replaces the addresses that the kernel answers for; nil: they
+// were not asked for.
+func (c *Controller) applyProxies(proxies proxySet) {
+	if proxies == nil {
+		return
+	}
+	var events []rtnl.Event
+	for key := range c.mirror.proxyKeys() {
+		if _, is := proxies[key]; !is {
+			events = append(events, rtnl.Event{Deleted: true, Object: proxyOf(key)})
+		}
+	}
+	for key := range proxies {
+		events = append(events, rtnl.Event{Object: proxyOf(key)})
+	}
+	for _, e := range events {
+		c.mirror.Apply(e, time.Time{}, &c.change)
+	}
+}

@@ -1,0 +1,259 @@
+package control
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/fwd6/fwd6/dataplane"
+)
+
+const (
+	// reopenAfter is how long to wait for more of the kind when a port has
+	// come or gone. The kernel forwards meanwhile.
+	reopenAfter = 50 * time.Millisecond
+
+	// After a failure, the next attempt waits for retryOpen, and each further
+	// one for twice as long, up to retryOpenMost.
+	retryOpen     = 200 * time.Millisecond
+	retryOpenMost = 30 * time.Second
+)
+
+// supervisor owns the Forwarder: it opens one for the ports that exist, tells
+// it what concerns it, and replaces it when the ports outgrow it. It belongs to
+// the controller.
+type supervisor struct {
+	c   *Controller
+	log *slog.Logger
+
+	forwarder *dataplane.Forwarder   // nil: the kernel forwards
+	opened    []dataplane.PortConfig // its ports, MACs as it knows them
+	passing   map[dataplane.PortID]string
+	local     map[netip.Addr]struct{} // as the Forwarder knows them
+
+	tried   []dataplane.PortConfig // the ports that were there when last opened
+	triedAt time.Time
+	ready   bool             // packets have been forwarded
+	due     <-chan time.Time // when to open or reopen; nil: no need
+	why     string
+	retry   time.Duration
+	retired dataplane.Stats // of Forwarders closed
+}
+
+func newSupervisor(c *Controller) supervisor { return supervisor{c: c, log: c.log} }
+
+// start opens the first Forwarder. What is wrong with the ports is an error now.
+func (s *supervisor) start() error {
+	if err := checkPorts(s.c.cfg.Ports, s.c.mirror); err != nil {
+		return err
+	}
+	return s.open()
+}
+
+// open fills the FIB for the ports that exist and lets packets in to it.
+func (s *supervisor) open() error {
+	s.c.publish()
+	ports := present(s.c.cfg.Ports, s.c.mirror)
+	s.due, s.tried, s.triedAt = nil, ports, time.Now()
+	egress := map[int]dataplane.PortID{}
+	for _, p := range ports {
+		egress[p.Ifindex] = p.ID
+	}
+	s.c.resolver.setPorts(egress)
+	if len(ports) == 0 {
+		s.log.Warn("no port exists: waiting for one")
+		return nil
+	}
+	s.local = s.c.mirror.localAddrs()
+	local := make([]netip.Addr, 0, len(s.local))
+	for addr := range s.local {
+		local = append(local, addr)
+	}
+	cfg := s.c.cfg
+	f, err := dataplane.Open(dataplane.Config{
+		Ports: ports, Backend: cfg.Backend, XDPMode: cfg.XDPMode, Bind: cfg.Bind, Workers: cfg.Workers, Log: s.log,
+	}, s.c.resolver.fib, local)
+	if err != nil {
+		return err
+	}
+	s.forwarder, s.opened, s.passing = f, ports, map[dataplane.PortID]string{}
+	s.followPassing()
+	for _, p := range f.Ports() {
+		s.log.Info("port opened", "port", cfg.Ports[p.ID], "queues", p.Queues, "xdp", p.XDPMode, "zerocopy", p.ZeroCopy)
+	}
+	if !s.ready {
+		s.ready = true
+		if cfg.Ready != nil {
+			cfg.Ready()
+		}
+	}
+	return nil
+}
+
+// close gives all traffic back to the kernel.
+func (s *supervisor) close() error {
+	f := s.forwarder
+	if f == nil {
+		return nil
+	}
+	s.retired = addStats(s.retired, f.Stats())
+	s.forwarder, s.opened = nil, nil
+	err := f.Close()
+	if s.c.resolver.reclaimable() {
+		s.c.resolver.reclaim() // its workers have ended
+	}
+	return err
+}
+
+// schedule has the Forwarder replaced after a while.
+func (s *supervisor) schedule(delay time.Duration, why string) {
+	s.due, s.why = time.After(delay), why
+}
+
+// reopen replaces the Forwarder by one for the ports that exist now.
+func (s *supervisor) reopen() {
+	s.due = nil
+	s.log.Info("opening the ports again; the kernel forwards meanwhile", "cause", s.why)
+	if err := s.close(); err != nil {
+		s.log.Debug("closing the ports", "cause", err)
+	}
+	if err := s.open(); err != nil {
+		s.backOff(err)
+	}
+}
+
+// fail has the Forwarder replaced because it cannot go on. If its device is
+// gone, that is told soon and is the better reason.
+func (s *supervisor) fail(err error) {
+	if s.due == nil {
+		s.backOff(err)
+	}
+}
+
+// backOff schedules the next attempt. What had worked for long is tried again
+// soon.
+
+func (s *supervisor) backOff(err error) {
+	if time.Since(s.triedAt) > retryOpenMost {
+		s.retry = 0
+	}
+	s.retry = min(max(2*s.retry, retryOpen), retryOpenMost)
+	s.log.Error("forwarding failed: trying again", "cause", err, "after", s.retry)
+	s.schedule(s.retry, "it failed")
+}
+
+// failed is the Forwarder's channel of failures; nil if there is none.
+func (s *supervisor) failed() <-chan error {
+	if s.forwarder == nil {
+		return nil
+	}
+	return s.forwarder.Failed()
+}
+
+// quiesce says whether every worker has let go of what it read before.
+func (s *supervisor) quiesce() bool { return s.forwarder == nil || s.forwarder.Quiesce() }
+
+// ifindexes lists the devices of the ports.
+func (s *supervisor) ifindexes() []int {
+	var all []int
+	for _, name := range s.c.cfg.Ports {
+		if l := s.c.mirror.linkByName(name); l != nil {
+			all = append(all, l.Ifindex)
+		}
+	}
+	return all
+}
+
+// follow tells the Forwarder what has changed in the mirror.
+func (s *supervisor) follow(ch *Change) {
+	if !s.c.resync.synced {
+		return
+	}
+	if ch.local {
+		s.followLocal()
+	}
+	if len(ch.links) == 0 {
+		return
+	}
+	now := present(s.c.cfg.Ports, s.c.mirror)
+	if why := outgrown(s.tried, now); why != "" {
+		s.schedule(reopenAfter, why)
+	}
+	s.followPassing()
+	s.followMACs(now)
+}
+
+func (s *supervisor) followLocal() {
+	if s.forwarder == nil {
+		return // open looks for itself
+	}
+	now := s.c.mirror.localAddrs()
+	set := func(addr netip.Addr, local bool) {
+		if err := s.forwarder.SetLocal(addr, local); err != nil {
+			s.log.Error("address not followed", "address", addr, "local", local, "cause", err)
+		}
+	}
+	for addr := range now {
+		if _, was := s.local[addr]; !was {
+			set(addr, true)
+		}
+	}
+	for addr := range s.local {
+		if _, is := now[addr]; !is {
+			set(addr, false)
+		}
+	}
+	s.local = now
+}
+
+// followPassing leaves what arrives on a port to the kernel where the kernel
+// would not forward it as fwd6 does.
+func (s *supervisor) followPassing() {
+	for _, p := range s.opened {
+		why := s.c.fault
+		if why == "" {
+			why = linkFault(s.c.mirror.links[p.Ifindex])
+		}
+		was := s.passing[p.ID]
+		if why == was {
+			continue
+		}
+		if (why == "") != (was == "") {
+			if err := s.forwarder.SetPassing(p.ID, why != ""); err != nil {
+				s.log.Debug("port not switched", "port", p.Name, "cause", err)
+				continue
+			}
+		}
+		s.passing[p.ID] = why
+		switch {
+		case s.c.fault != "": // said once for all
+		case why != "":
+			s.log.Info("port is left to the kernel", "port", p.Name, "cause", why)
+		default:
+			s.log.Info("port forwards", "port", p.Name)
+		}
+	}
+}
+
+func (s *supervisor) followMACs(now []dataplane.PortConfig) {
+	for i, p := range s.opened {
+		for _, n := range now {
+			if n.ID != p.ID || n.Ifindex != p.Ifindex || n.MAC == p.MAC {
+				continue
+			}
+			if err := s.forwarder.SetMAC(p.ID, n.MAC); err != nil {
+				s.log.Error("link-layer address not followed", "port", p.Name, "cause", err)
+				continue
+			}
+			s.opened[i].MAC = n.MAC
+		}
+	}
+}
+
+// stats adds up the counters of all Forwarders there have been.
+func (s *supervisor) stats() dataplane.Stats {
+	if s.forwarder == nil {
+		return addStats(s.retired, dataplane.Stats{})
+	}
+	return addStats(s.retired, s.forwarder.Stats())
+}

@@ -1,0 +1,272 @@
+package main_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fwd6/fwd6/xdp/xdptest"
+)
+
+// world is a lab with a sender and a capture at the far end of each of R's
+// ports: whatever R emits is seen, and R sees only what is sent on purpose.
+type world struct {
+	*xdptest.Lab
+	hosts    []*xdptest.Port // far ends of R's ports, in R's order
+	senders  map[string]*xdptest.Sender
+	captures map[string]*xdptest.Capture
+
+	fwd6  *forwarder // nil: R's kernel forwards alone
+	ports []string   // of R, that fwd6 has
+	count uint32     // sentinels sent so far
+}
+
+// newWorld makes a lab in which R's answers do not depend on chance or time:
+// no flow labels of its own, no rate limits.
+func newWorld(t testing.TB, config xdptest.Config) *world {
+	t.Helper()
+	w := &world{
+		Lab:      xdptest.NewLabWith(t, config),
+		senders:  map[string]*xdptest.Sender{},
+		captures: map[string]*xdptest.Capture{},
+	}
+	for _, s := range []struct{ key, value string }{
+		{"ipv6/auto_flowlabels", "0"},
+		{"ipv6/icmp/ratelimit", "0"},
+		{"ipv6/icmp/ratemask", "100"}, // nothing that exists
+		{"ipv4/icmp_msgs_per_sec", "1000000"},
+		{"ipv4/icmp_msgs_burst", "1000000"},
+	} {
+		if err := w.R.Sysctl(s.key, s.value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, p := range append([]*xdptest.Port{w.R0, w.R1}, w.Extra...) {
+		w.watch(t, p.Peer)
+	}
+	if config.StaticNeighbors {
+		for i, host := range []netip.Addr{hostA, hostB, hostC, hostD}[:len(w.hosts)] {
+			if err := w.hosts[i].Peer.AddNeighbor(host, w.hosts[i].MAC); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return w
+}
+
+// watch opens a sender and a capture at a host's port.
+func (w *world) watch(t testing.TB, p *xdptest.Port) {
+	t.Helper()
+	sender, err := p.Sender()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { sender.Close() })
+	capture, err := p.Capture(fromR)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { capture.Close() })
+	w.hosts = append(w.hosts, p)
+	w.senders[p.Name], w.captures[p.Name] = sender, capture
+}
+
+// fromR is true for redirects, which answer a packet, and for all else but what
+// R says by itself.
+func fromR(frame []byte) bool { return isRedirect(frame) || xdptest.NotNoise(frame) }
+
+func isRedirect(frame []byte) bool {
+	return len(frame) > ethernetLen+ip6Len && frame[20] == icmp6 && frame[54] == 137
+}
+
+// router finds a port of R by its name.
+func (w *world) router(name string) *xdptest.Port {
+	for _, p := range w.hosts {
+		if p.Peer.Name == name {
+			return p.Peer
+		}
+	}
+	panic("no port " + name)
+}
+
+// host finds a port of A or B by its name.
+func (w *world) host(name string) *xdptest.Port { return w.router(peers[name]).Peer }
+
+// start has fwd6 forward in R through the given ports.
+func (w *world) start(t testing.TB, ports []string, args ...string) {
+	t.Helper()
+	w.ports = ports
+	w.fwd6 = start(t, w.R, append([]string{"--ports", strings.Join(ports, ",")}, args...)...)
+}
+
+// followWithin is how soon fwd6 does what the kernel does after a change.
+const followWithin = 100 * time.Millisecond
+
+// kernelForwarded is how many IPv6 packets R's kernel has forwarded:
+// Ip6OutForwDatagrams (RFC 4293).
+func (w *world) kernelForwarded() (n uint64, err error) {
+	err = w.R.Do(func() error {
+		snmp, err := os.ReadFile("/proc/thread-self/net/snmp6")
+		if err != nil {
+			return err
+		}
+		for line := range strings.Lines(string(snmp)) {
+			if f := strings.Fields(line); len(f) == 2 && f[0] == "Ip6OutForwDatagrams" {
+				n, err = strconv.ParseUint(f[1], 10, 64)
+				return err
+			}
+		}
+		return errors.New("no Ip6OutForwDatagrams in /proc/net/snmp6")
+	})
+	return n, err
+}
+
+// output is what came out of R, by the host's port at which it arrived; sorted,
+// because what the kernel answers and what fwd6 forwards may overtake each
+// other.
+type output map[string][]string
+
+// arriveWithin bounds the wait for a packet that should come.
+const arriveWithin = 2 * time.Second
+
+// collect takes what arrives at the hosts' ports until enough says so, or until
+// it is too late.
+func (w *world) collect(got output, enough func() bool) error {
+	for deadline := time.Now().Add(arriveWithin); ; time.Sleep(200 * time.Microsecond) {
+		for _, p := range w.hosts {
+			frames, err := w.captures[p.Name].Take(0, 0)
+			if err != nil {
+				return err
+			}
+			for _, f := range frames {
+				got[p.Name] = append(got[p.Name], string(f.Data))
+			}
+		}
+		if enough() || time.Now().After(deadline) {
+			return nil
+		}
+	}
+}
+
+// A sentinel is a packet of next header experiment that goes from a host to
+// another. Whatever R has done for packets before it is done when it arrives,
+// but for what fwd6 has handed to the kernel.
+var sentinelMark = []byte("sentinel")
+
+func isSentinel(frame string) bool {
+	return len(frame) == ethernetLen+ip6Len+len(sentinelMark)+4 && frame[20] == experiment &&
+		frame[ethernetLen+ip6Len:ethernetLen+ip6Len+len(sentinelMark)] == string(sentinelMark)
+}
+
+// flush sends a sentinel from each host's port to each other and collects until
+// they are there.
+func (w *world) flush(got output) error {
+	w.count++
+	payload := binary.BigEndian.AppendUint32(slices.Clone(sentinelMark), w.count)
+	missing := 0
+	for i, from := range w.hosts {
+		for j := range w.hosts {
+			if i == j {
+				continue
+			}
+			p := packet{src: hostOn(i), dst: hostOn(j), next: experiment, payload: payload}
+			if err := w.senders[from.Name].Send(fromHost(from.Name, p.bytes())); err != nil {
+				return err
+			}
+			missing++
+		}
+	}
+	err := w.collect(got, func() bool {
+		for port, frames := range got {
+			got[port] = slices.DeleteFunc(frames, func(f string) bool {
+				if isSentinel(f) && bytes.HasSuffix([]byte(f), payload) {
+					missing--
+					return true
+				}
+				return false
+			})
+		}
+		return missing <= 0
+	})
+	if err == nil && missing > 0 {
+		err = fmt.Errorf("%d sentinels are missing", missing)
+	}
+	return err
+}
+
+func hostOn(link int) netip.Addr { return []netip.Addr{hostA, hostB, hostC, hostD}[link] }
+
+// send sends the step's frames into R and collects what comes out, until it is
+// what is wanted.
+func (w *world) send(s *step, got, want output) error {
+	for _, f := range s.frames {
+		if err := w.senders[s.in].Send(f); err != nil {
+			return err
+		}
+	}
+	return w.collect(got, func() bool {
+		for port, frames := range want {
+			if len(got[port]) < len(frames) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// settle collects the rest, wanted or not.
+func (w *world) settle(s *step, got output) error {
+	err := error(nil)
+	if s.settle > 0 {
+		time.Sleep(s.settle)
+		err = w.collect(got, func() bool { return true })
+	} else {
+		err = w.flush(got)
+	}
+	for port := range got {
+		slices.Sort(got[port])
+	}
+	return err
+}
+
+// withoutRedirects leaves out what the kernel sends by chance: it sends some
+// six redirects to a neighbor, then one a second, whatever it is told.
+func (o output) withoutRedirects() output {
+	for port, frames := range o {
+		o[port] = slices.DeleteFunc(frames, func(f string) bool { return isRedirect([]byte(f)) })
+	}
+	return o
+}
+
+// difference says how got differs from want, or is empty.
+func difference(got, want output) string {
+	var b strings.Builder
+	for _, port := range []string{"a0", "b0", "b1", "b2"} {
+		missing, extra := slices.Clone(want[port]), []string(nil)
+		for _, f := range got[port] {
+			if i := slices.Index(missing, f); i >= 0 {
+				missing = slices.Delete(missing, i, i+1)
+			} else {
+				extra = append(extra, f)
+			}
+		}
+		for kind, list := range map[string][]string{"missing": missing, "extra": extra} {
+			for i, f := range list {
+				if i == 3 {
+					fmt.Fprintf(&b, "\n  %s: %s: %d more", port, kind, len(list)-i)
+					break
+				}
+				fmt.Fprintf(&b, "\n  %s: %s: %s", port, kind, describe([]byte(f)))
+			}
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fwd6/fwd6/control"
+)
+
+func newStatus() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "status",
+		Short:   "show how the forwarder and its ports are",
+		Long:    "Status says on one screen what runs, which ports forward and how, what has been\nlearnt from the kernel, and what is wrong if something is.",
+		Example: "  fwd6 status\n  fwd6 status -j | jq -r '.ports[].state'",
+		Args:    cobra.NoArgs,
+	}
+	q := newQuery(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return show(cmd, q, (*control.Client).Status, func(w io.Writer, s control.StatusInfo) error {
+			return printStatus(w, s, time.Now())
+		})
+	}
+	return cmd
+}
+
+func printStatus(w io.Writer, s control.StatusInfo, now time.Time) error {
+	fmt.Fprintf(w, "fwd6 %s, pid %d, up %s, backend %s, %s\n", s.Version, s.PID,
+		now.Sub(s.Started).Round(time.Second), s.Backend, count(s.Workers, "worker"))
+	fmt.Fprintf(w, "table: %s, %s, %s, %.1f MB\n", count(s.Routes, "prefix"),
+		count(s.Groups, "next-hop group"), count(s.Neighbors, "neighbor"), float64(s.FIBBytes)/1e6)
+	fmt.Fprintf(w, "netlink: %s, %s, %d not understood\n", count(int(s.Events), "message"),
+		count(int(s.Resyncs), "resync"), s.Undecoded)
+	if s.Passing != "" {
+		fmt.Fprintf(w, "ALL TRAFFIC IS LEFT TO THE KERNEL: %s\n", s.Passing)
+	}
+	fmt.Fprintln(w)
+	t := table{right: columns(3, 4)}
+	t.add("PORT", "STATE", "MAC", "MTU", "QUEUES", "XDP", "FRAMES", "")
+	for _, p := range s.Ports {
+		frames := "copied"
+		switch {
+		case p.ZeroCopy:
+			frames = "zero-copy"
+		case p.XDPMode == "":
+			frames = ""
+		}
+		t.add(p.Name, p.State, p.MAC, orBlank(p.MTU), orBlank(p.Queues), p.XDPMode, frames, p.Why)
+	}
+	return t.print(w)
+}
+
+// orBlank is n, or nothing for a device that has none.
+func orBlank(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+// count is a number and what it counts.
+func count(n int, what string) string {
+	switch {
+	case n == 1:
+		return "1 " + what
+	case what[len(what)-1] == 'x':
+		return fmt.Sprintf("%d %ses", n, what)
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -16,7 +16,7 @@ const (
 )
 
 var (
-	tableNames    = map[uint32]string{253: "default", tableMain: "main", 255: "local"}
+	tableNames    = map[uint32]string{0: "unspec", 253: "default", tableMain: "main", 255: "local"}
 	prefNames     = map[uint8]string{0: "medium", 1: "high", 3: "low"}
 	protocolNames = map[uint8]string{
 		0: "unspec", 1: "redirect", 2: "kernel", protocolBoot: "boot", 4: "static", 8: "gated", 9: "ra", 10: "mrt",

@@ -64,6 +64,7 @@ func (s *supervisor) open() error {
 		s.log.Warn("no port exists: waiting for one")
 		return nil
 	}
+	passing := s.setPassing(ports)
 	s.local = s.c.mirror.localAddrs()
 	local := make([]netip.Addr, 0, len(s.local))
 	for addr := range s.local {
@@ -76,8 +77,7 @@ func (s *supervisor) open() error {
 	if err != nil {
 		return err
 	}
-	s.forwarder, s.opened, s.passing = f, ports, map[dataplane.PortID]string{}
-	s.followPassing()
+	s.forwarder, s.opened, s.passing = f, ports, passing
 	for _, p := range f.Ports() {
 		s.log.Info("port opened", "port", cfg.Ports[p.ID], "queues", p.Queues, "xdp", p.XDPMode, "zerocopy", p.ZeroCopy)
 	}
@@ -206,14 +206,34 @@ func (s *supervisor) followLocal() {
 	s.local = now
 }
 
+// whyPassing says why the kernel would not forward what arrives on a device as
+// fwd6 does; it is empty if it would.
+func (s *supervisor) whyPassing(ifindex int) string {
+	if s.c.fault != "" {
+		return s.c.fault
+	}
+	return linkFault(s.c.mirror.links[ifindex])
+}
+
+// setPassing marks the ports that are to be left to the kernel from the start,
+// and returns why.
+func (s *supervisor) setPassing(ports []dataplane.PortConfig) map[dataplane.PortID]string {
+	passing := map[dataplane.PortID]string{}
+	for i, p := range ports {
+		why := s.whyPassing(p.Ifindex)
+		passing[p.ID], ports[i].Passing = why, why != ""
+		if why != "" && s.c.fault == "" {
+			s.log.Info("port is left to the kernel", "port", p.Name, "cause", why)
+		}
+	}
+	return passing
+}
+
 // followPassing leaves what arrives on a port to the kernel where the kernel
 // would not forward it as fwd6 does.
 func (s *supervisor) followPassing() {
 	for _, p := range s.opened {
-		why := s.c.fault
-		if why == "" {
-			why = linkFault(s.c.mirror.links[p.Ifindex])
-		}
+		why := s.whyPassing(p.Ifindex)
 		was := s.passing[p.ID]
 		if why == was {
 			continue

@@ -23,7 +23,8 @@ type PortConfig struct {
 	Name    string
 	Ifindex int
 	MAC     [6]byte
-	MTU     int // bytes, the device's
+	MTU     int  // bytes, the device's
+	Passing bool // leave what arrives here to the kernel until SetPassing
 }
 
 // Config is what a Forwarder is made of.
@@ -287,7 +288,7 @@ func (fw *Forwarder) start(cpus []int) error {
 	go fw.adviseOnChecksums()
 	fw.undo(fw.stopWorkers)
 	for _, p := range fw.ports {
-		if err := p.program.SetPassing(false); err != nil {
+		if err := p.program.SetPassing(p.Passing); err != nil {
 			return fmt.Errorf("port %s: %w", p.Name, err)
 		}
 	}

@@ -105,7 +105,11 @@ func run(ctx context.Context, o *runOptions, stderr io.Writer) error {
 	}
 	ctx, stop := untilSignal(ctx, func() { ending(log) })
 	defer stop()
-	return control.Run(ctx, o.config(log))
+	if err := control.Run(ctx, o.config(log)); err != nil {
+		return err
+	}
+	log.Info("ended: the kernel forwards")
+	return nil
 }
 
 // config is what the options ask control for.

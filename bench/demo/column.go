@@ -33,6 +33,8 @@ func (s *stage) show(ctx context.Context, column Column) (r result, err error) {
 		}
 		defer func() { err = errors.Join(err, f.stop()) }()
 		pid = f.cmd.Process.Pid
+	} else {
+		s.out.line(column.Name, "forwards as ever")
 	}
 	kernelBefore, err := kernelForwarded(s.lab.R)
 	if err != nil {
@@ -67,7 +69,7 @@ func (s *stage) send(ctx context.Context, r *result, pid int) (err error) {
 	if r.ping, err = ping(ctx, s.lab.A, s.lab.B0.Addr); err != nil {
 		return err
 	}
-	s.out.line(r.name, fmt.Sprintf("%d of %d pings answered", r.ping.answered, r.ping.sent))
+	s.out.line("", fmt.Sprintf("pings: %d of %d answered", r.ping.answered, r.ping.sent))
 
 	if r.transfer, err = transferTCP(ctx, s.lab.A, s.lab.B, s.lab.B0.Addr); err != nil {
 		return err
@@ -77,14 +79,14 @@ func (s *stage) send(ctx context.Context, r *result, pid int) (err error) {
 	if r.loop, err = flood.Loop(ctx, s.config.Flood); err != nil {
 		return err
 	}
-	s.out.line("", fmt.Sprintf("flood: %s packets of %d bytes to random destinations, %s lost",
-		thousands(r.loop.Sent), traffic.MinSize, thousands(r.loop.Lost())))
+	s.out.line("", fmt.Sprintf("flood: %s frames of %d bytes to random destinations in %.1f s, %s lost",
+		thousands(r.loop.Sent), traffic.MinSize, r.loop.Elapsed.Seconds(), thousands(r.loop.Lost())))
 
 	if r.overload, err = flood.Overload(ctx, min(time.Second, s.config.Flood)); err != nil {
 		return err
 	}
-	s.out.line("", fmt.Sprintf("overload: %s packets offered, %s carried",
-		thousands(r.overload.Sent), thousands(r.overload.Good)))
+	s.out.line("", fmt.Sprintf("overload: %s offered in %.1f s, %s carried",
+		thousands(r.overload.Sent), r.overload.Elapsed.Seconds(), thousands(r.overload.Good)))
 	return ctx.Err()
 }
 

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -27,11 +29,29 @@ func TestKernelColumn(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"2,000 routes", "100 of 100 pings answered", "checksum right", "packets per second", "forwarded by the kernel",
+		"2,000 routes", "100 of 100 answered", "checksum right", "packets per second", "forwarded by the kernel",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the demonstration does not show %q:\n%s", want, out)
 		}
+	}
+}
+
+// TestBothColumns shows the real thing, in small.
+func TestBothColumns(t *testing.T) {
+	xdptest.Privileged(t)
+	config, out := brief(Columns()...)
+	config.Binary = filepath.Join(t.TempDir(), "fwd6")
+	if message, err := exec.Command("go", "build", "-o", config.Binary, "github.com/fwd6/fwd6/cmd/fwd6").CombinedOutput(); err != nil {
+		t.Fatalf("build fwd6: %v: %s", err, message)
+	}
+	if err := Run(t.Context(), config); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	byKernel := regexp.MustCompile(`forwarded by the kernel +[1-9][0-9,]* +0\n`)
+	byFwd6 := regexp.MustCompile(`forwarded by fwd6 +- +[1-9][0-9,]*\n`)
+	if !byKernel.Match(out.Bytes()) || !byFwd6.Match(out.Bytes()) {
+		t.Errorf("the table does not say who forwarded:\n%s", out)
 	}
 }
 
@@ -46,7 +66,7 @@ func standIn(script string) (Config, *bytes.Buffer) {
 func TestForwarderFails(t *testing.T) {
 	xdptest.Privileged(t)
 	for _, tt := range []struct{ name, script, want string }{
-		{"ends at once", "echo no such port >&2; exit 3", "exit status 3: no such port"},
+		{"ends at once", "echo no such port >&2; exit 3", "before it was ready: no such port\nexit status 3"},
 		{"does not answer", "echo ready >&2; exec sleep 60", "connect "},
 		{"dies on the way", "echo ready >&2; exec sleep 0.1", "connect "},
 		{"fails at the end", "trap 'exit 4' TERM; echo ready >&2; while :; do sleep 0.1; done", "exit status 4"},

@@ -57,12 +57,10 @@ func (s *stage) startForwarder(ctx context.Context, column Column) (*forwarder, 
 	}
 	select {
 	case <-f.ready:
-		s.out.line(column.Name, fmt.Sprintf("ready after %.1f s: %s", time.Since(start).Seconds(), strings.Join(column.Args, " ")))
+		s.out.line(column.Name, fmt.Sprintf("fwd6 %s: ready after %.1f s", strings.Join(column.Args, " "), time.Since(start).Seconds()))
 		return f, nil
 	case err := <-f.ended:
-		f.ended <- err
-		err = fmt.Errorf("fwd6 ended before it was ready: %v: %s", err, strings.Join(f.log, "; "))
-		return nil, errors.Join(err, f.stop())
+		return nil, errors.Join(fmt.Errorf("fwd6 ended before it was ready: %s", f.lastWords()), err, os.RemoveAll(dir))
 	case <-time.After(readyWithin):
 		return nil, errors.Join(fmt.Errorf("fwd6 is not ready after %v", readyWithin), f.stop())
 	case <-ctx.Done():
@@ -110,10 +108,13 @@ func (f *forwarder) stop() error {
 		err = fmt.Errorf("still running %v after SIGTERM", endWithin)
 	}
 	if err != nil {
-		err = fmt.Errorf("end fwd6: %w: %s", err, strings.Join(f.log, "; "))
+		err = fmt.Errorf("end fwd6: %w: %s", err, f.lastWords())
 	}
 	return errors.Join(err, os.RemoveAll(f.dir))
 }
+
+// lastWords is what the process logged last. It must have ended.
+func (f *forwarder) lastWords() string { return strings.Join(f.log, "; ") }
 
 // counts asks fwd6 how many packets it has forwarded and how many it has
 // handed to the kernel.

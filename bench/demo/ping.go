@@ -81,7 +81,9 @@ func sendPing(conn net.PacketConn, to netip.Addr, sequence uint16) error {
 // readPings takes answers until there are so many or the time is over, each
 // sequence number once, and returns how long they took.
 func readPings(conn net.PacketConn, count int, deadline time.Time) (trips []time.Duration) {
-	conn.SetReadDeadline(deadline)
+	if conn.SetReadDeadline(deadline) != nil {
+		return nil // closed
+	}
 	seen := make(map[uint16]bool)
 	for buffer := make([]byte, 1500); len(trips) < count; {
 		n, _, err := conn.ReadFrom(buffer)

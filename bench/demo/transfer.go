@@ -84,11 +84,10 @@ func connect(ctx context.Context, from, to *xdptest.Namespace, addr netip.AddrPo
 	}); err != nil {
 		return nil, nil, err
 	}
-	listener.(*net.TCPListener).SetDeadline(time.Now().Add(transferWithin))
+	// The handshake is over, so the connection waits here already.
 	conn, err := listener.Accept()
 	if err != nil {
-		here.Close()
-		return nil, nil, err
+		return nil, nil, errors.Join(err, here.Close())
 	}
 	return here, conn.(*net.TCPConn), nil
 }

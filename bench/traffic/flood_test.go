@@ -106,13 +106,13 @@ func TestCancelEndsLoop(t *testing.T) {
 	start := time.Now()
 	r, err := f.Loop(ctx, time.Minute)
 	if err != nil || time.Since(start) > 5*time.Second || r.Lost() != 0 {
-		t.Errorf("cancelled loop: %v after %v, %+v", err, time.Since(start), r)
+		t.Errorf("canceled loop: %v after %v, %+v", err, time.Since(start), r)
 	}
 }
 
 // What is wrong on the way must be seen, and what is right must not be blamed.
 func TestSinkFindsFaults(t *testing.T) {
-	const count = 3000
+	const count = 600 // more than two windows
 	for _, tt := range []struct {
 		name  string
 		spoil func(*xdptest.Lab) error

@@ -18,11 +18,11 @@ import (
 const Window = 256
 
 const (
-	batch     = 64                     // frames the kernel makes at a time
-	repeat    = 1 << 15                // frames, or waits for one, in one system call
-	tick      = time.Millisecond       // between the bursts of a paced run
-	patience  = 250 * time.Millisecond // without any arrival, outstanding packets are lost
-	unlimited = math.MaxInt64          // as a window, a count or a duration
+	batch     = 64               // frames the kernel makes at a time
+	repeat    = 1 << 15          // frames, or waits for one, in one system call
+	tick      = time.Millisecond // between the bursts of a paced run
+	patience  = time.Second      // without any arrival, outstanding packets are lost
+	unlimited = math.MaxInt64    // as a window, a count or a duration
 )
 
 // Loop sends in a closed loop for a time: as fast as what is between source and
@@ -64,7 +64,7 @@ func (p plan) due(elapsed time.Duration) uint64 {
 	return min(p.count, uint64(elapsed.Seconds()*float64(p.perSecond)))
 }
 
-// run does one run and waits for its last packets. A run that is cancelled
+// run does one run and waits for its last packets. A run that is canceled
 // ends early, without an error.
 func (f *Flood) run(ctx context.Context, p plan) (Result, error) {
 	before, err := f.Counted()

@@ -23,6 +23,6 @@
 //
 // (A /k is populated if it has a prefix at it or below.) So a grown tree has up
 // to a sixth more nodes in its middle, and a few prefixes nest less deeply: the
-// two networks that announce thousands of /32s inside one /20 are not modelled.
+// two networks that announce thousands of /32s inside one /20 are not modeled.
 // Nor is which next hop a prefix has.
 package workload

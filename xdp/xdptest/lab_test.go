@@ -3,6 +3,7 @@ package xdptest_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -176,8 +177,8 @@ func TestCloseKillsCommands(t *testing.T) {
 	go func() { ended <- cmd.Wait() }()
 	select {
 	case err := <-ended:
-		exit, ok := err.(*exec.ExitError)
-		if !ok || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 			t.Errorf("child ended with %v, want killed", err)
 		}
 	case <-time.After(5 * time.Second):

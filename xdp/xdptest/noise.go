@@ -35,10 +35,12 @@ func NotNoise(frame []byte) bool {
 	if next != nextICMPv6 || len(rest) == 0 {
 		return true
 	}
-	typ := rest[0]
-	return !(typeMLDQuery <= typ && typ <= typeMLDDone ||
-		typeRouterSolic <= typ && typ <= typeRedirect ||
-		typ == typeMLDv2Report)
+	switch typ := rest[0]; {
+	case typeMLDQuery <= typ && typ <= typeMLDDone, typeRouterSolic <= typ && typ <= typeRedirect:
+		return false
+	default:
+		return typ != typeMLDv2Report
+	}
 }
 
 func multicast(address []byte) bool {

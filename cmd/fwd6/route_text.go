@@ -105,19 +105,13 @@ type matches []match
 // MarshalJSON writes the address as dst, as iproute2 does, and the route's own
 // destination as match.
 func (m match) MarshalJSON() ([]byte, error) {
-	data, err := json.Marshal(m.RouteInfo)
+	r := m.RouteInfo
+	r.Dst = netip.PrefixFrom(m.addr, 128)
+	data, err := json.Marshal(r)
 	if err != nil {
 		return nil, err
 	}
-	var keys map[string]json.RawMessage
-	if err := json.Unmarshal(data, &keys); err != nil {
-		return nil, err
-	}
-	keys["match"] = keys["dst"]
-	if keys["dst"], err = json.Marshal(m.addr); err != nil {
-		return nil, err
-	}
-	return json.Marshal(keys)
+	return fmt.Appendf(data[:len(data)-1], `,"match":%q}`, m.Destination()), nil
 }
 
 // printMatches writes the route in iproute2's words, then what fwd6 does with it.

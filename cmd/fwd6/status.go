@@ -31,8 +31,8 @@ func newStatus() *cobra.Command {
 func printStatus(w io.Writer, s control.StatusInfo, now time.Time) error {
 	fmt.Fprintf(w, "fwd6 %s, pid %d, up %s, backend %s, %s\n", s.Version, s.PID,
 		now.Sub(s.Started).Round(time.Second), s.Backend, count(s.Workers, "worker"))
-	fmt.Fprintf(w, "table: %s, %s, %s, %.1f MB\n", count(s.Routes, "prefix"),
-		count(s.Groups, "next-hop group"), count(s.Neighbors, "neighbor"), float64(s.FIBBytes)/1e6)
+	fmt.Fprintf(w, "table: %s, %s, %s, %s of memory\n", count(s.Routes, "prefix"),
+		count(s.Groups, "next-hop group"), count(s.Neighbors, "neighbor"), size(s.FIBBytes))
 	fmt.Fprintf(w, "netlink: %s, %s, %d not understood\n", count(int(s.Events), "message"),
 		count(int(s.Resyncs), "resync"), s.Undecoded)
 	if s.Passing != "" {
@@ -60,6 +60,18 @@ func orBlank(n int) string {
 		return ""
 	}
 	return strconv.Itoa(n)
+}
+
+// size is a number of bytes in the unit that suits it.
+func size(n int) string {
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	x, unit := float64(n), 0
+	for x >= 1000 && unit < 3 {
+		x, unit = x/1000, unit+1
+	}
+	return fmt.Sprintf("%.1f %cB", x, " kMG"[unit])
 }
 
 // count is a number and what it counts.

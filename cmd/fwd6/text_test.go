@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"maps"
 	"net/netip"
@@ -162,8 +161,8 @@ func TestRouteGetJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `[{"dev":"r0","dst":"2001:db8::5","flags":[],"gateway":"fe80::1","match":"2001:db8::/32","metric":1024,` +
-		`"pref":"medium","protocol":"static","reason":"punt_neighbor"}]`
+	want := `[{"dst":"2001:db8::5","gateway":"fe80::1","dev":"r0","protocol":"static","metric":1024,"flags":[],` +
+		`"pref":"medium","reason":"punt_neighbor","match":"2001:db8::/32"}]`
 	if string(got) != want {
 		t.Errorf("got\n%s, want\n%s", got, want)
 	}
@@ -212,7 +211,7 @@ func TestRouteLists(t *testing.T) {
 		{"no JSON", query{json: true}, nil, "[]\n"},
 	}
 	for _, tt := range tests {
-		var b bytes.Buffer
+		var b strings.Builder
 		p := tt.query.routePrinter(&b)
 		for _, r := range tt.routes {
 			if err := p.print(r); err != nil {
@@ -225,13 +224,13 @@ func TestRouteLists(t *testing.T) {
 		}
 	}
 	for _, pretty := range []bool{false, true} {
-		var b bytes.Buffer
+		var b strings.Builder
 		p := (&query{json: true, pretty: pretty}).routePrinter(&b)
 		p.print(route)
 		p.print(multipath)
 		p.end()
 		var got []control.RouteInfo
-		if err := json.Unmarshal(b.Bytes(), &got); err != nil || len(got) != 2 || got[1].Dst != multipath.Dst {
+		if err := json.Unmarshal([]byte(b.String()), &got); err != nil || len(got) != 2 || got[1].Dst != multipath.Dst {
 			t.Errorf("pretty %v: %s: %v, want a JSON array of both routes", pretty, b.String(), err)
 		}
 		if lines := strings.Count(b.String(), "\n"); lines > 1 != pretty {
@@ -257,7 +256,7 @@ func TestStatusText(t *testing.T) {
 		t.Fatal(err)
 	}
 	sameLines(t, got.String(), `fwd6 v0.1.0, pid 4711, up 3h0m12s, backend shared, 2 workers
-table: 160123 prefixes, 1 next-hop group, 14 neighbors, 21.3 MB
+table: 160123 prefixes, 1 next-hop group, 14 neighbors, 21.3 MB of memory
 netlink: 16000 messages, 1 resync, 0 not understood
 ALL TRAFFIC IS LEFT TO THE KERNEL: forwarding is off
 
@@ -266,6 +265,14 @@ r0    forwarding  02:00:00:00:00:10  1500       4  native   zero-copy
 wan1  kernel      02:00:00:00:00:11  9000      16  generic  copied     the link is down
 r2    absent                                                           no such device
 `)
+}
+
+func TestSize(t *testing.T) {
+	for n, want := range map[int]string{999: "999 B", 1148: "1.1 kB", 21_300_000: "21.3 MB", 4_200_000_000: "4.2 GB"} {
+		if got := size(n); got != want {
+			t.Errorf("size(%d) = %s, want %s", n, got, want)
+		}
+	}
 }
 
 func TestStatsText(t *testing.T) {

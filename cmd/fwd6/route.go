@@ -60,8 +60,10 @@ func newRouteShow() *cobra.Command {
 		Use:   "show [PREFIX...]",
 		Short: "list routes as fwd6 forwards by them",
 		Long: `Show lists routes in the words of ` + "`ip -6 route`" + `. A line that ends in "reason"
-and a name is left to the kernel for that reason; ` + "`fwd6 route get`" + ` says it in
-words. (punt_glean: only until a neighbor on the link has answered.) With prefixes, only routes to exactly these are shown.`,
+and a name is left to the kernel for that reason, which ` + "`fwd6 route get`" + ` says in
+words; punt_glean is only until a neighbor on the link has answered.
+
+With prefixes, only routes to exactly these are shown.`,
 		Example: "  fwd6 route show\n  fwd6 route show default 2001:db8::/32\n  fwd6 route show --table all -j",
 	}
 	q := newQuery(cmd)

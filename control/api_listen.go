@@ -21,7 +21,7 @@ func listen(path string) (net.Listener, error) {
 	if len(path) > 107 {
 		return nil, fmt.Errorf("listen on %s: the path has %d bytes, of 107 allowed: name a shorter one with --socket", path, len(path))
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := makeDir(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", path, err)
 	}
 	if err := removeStale(path); err != nil {
@@ -36,6 +36,18 @@ func listen(path string) (net.Listener, error) {
 		return nil, fmt.Errorf("listen on %s: %w", path, err)
 	}
 	return l, nil
+}
+
+// makeDir makes dir, if it is not there, one that everyone may pass through,
+// whatever the umask: who may connect is the socket's business.
+func makeDir(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o755)
 }
 
 // removeStale removes the socket at path if nobody listens there any more.

@@ -39,7 +39,7 @@ func ParseAttachMode(name string) (AttachMode, error) {
 
 // ErrAlreadyAttached matches the error of attaching to a port that has an XDP
 // program.
-var ErrAlreadyAttached = errors.New("port has an XDP program already")
+var ErrAlreadyAttached = errors.New("port has another XDP program")
 
 // attach attaches the loaded program in the first mode that works.
 func (p *Program) attach() error {

@@ -80,7 +80,6 @@ var (
 )
 
 func TestPackets(t *testing.T) {
-	t.Parallel()
 	differential(t, scenario{
 		config: threeLinks, prepare: plainRoutes, ports: threePorts,
 		steps: slices.Concat(hopLimits(), sizes(), extensions(), payloads(), lengths(), links(), addresses()),
@@ -90,7 +89,6 @@ func TestPackets(t *testing.T) {
 // Redirects are sent to a neighbor at most six times, then once a second: each
 // kind is seen three times.
 func TestRedirects(t *testing.T) {
-	t.Parallel()
 	var steps []step
 	for _, d := range to[4:7] {
 		for i := range 3 {
@@ -104,6 +102,22 @@ func TestRedirects(t *testing.T) {
 	strange := packet{src: addr("2001:db8:77::1"), dst: to[4].addr}
 	steps = append(steps, step{name: "from no neighbor", frames: frames("a0", strange.udp(7, 7, 7))})
 	differential(t, scenario{config: threeLinks, prepare: plainRoutes, ports: threePorts, steps: steps, redirects: true}, variants)
+}
+
+// In the XDP program's slower mode, and with several queues and workers, the
+// same must come out; a selection shows it.
+func TestPacketsInOtherModes(t *testing.T) {
+	some := slices.Concat(hopLimits(), sizes(), lengths(), links())
+	differential(t, scenario{config: threeLinks, prepare: plainRoutes, ports: threePorts, steps: some}, map[string][]string{
+		"generic":         {"--xdp-mode", "generic"},
+		"generic, asavie": {"--xdp-mode", "generic", "--backend", "asavie"},
+	})
+	queues := threeLinks
+	queues.Queues = 2
+	differential(t, scenario{config: queues, prepare: plainRoutes, ports: threePorts, steps: some}, map[string][]string{
+		"two queues":         {"--workers", "2"},
+		"two queues, asavie": {"--workers", "2", "--backend", "asavie"},
+	})
 }
 
 func hopLimits() (steps []step) {

@@ -42,10 +42,11 @@ func newPuntQueue(bell chan<- struct{}, frameSize int) *puntQueue {
 // it arrived: only packets that go out are rewritten.
 func (q *puntQueue) push(ifindex int, b *Batch, i int) bool {
 	head := q.head.Load()
-	if head-q.tail.Load() == puntSlots {
+	slot := &q.slots[head%puntSlots]
+	// A device may receive more than its MTU; the kernel is never given a part.
+	if head-q.tail.Load() == puntSlots || int(b.frameLen(i)) > len(slot.frame) {
 		return false
 	}
-	slot := &q.slots[head%puntSlots]
 	slot.ifindex, slot.n = ifindex, 0
 	for _, d := range b.pieceDescs(i) {
 		slot.n += copy(slot.frame[slot.n:], b.umem[d.Addr:d.Addr+uint64(d.Len)])
@@ -58,9 +59,11 @@ func (q *puntQueue) push(ifindex int, b *Batch, i int) bool {
 	return true
 }
 
-// drain takes what has been pushed, oldest first.
+// drain takes what has been pushed by now, oldest first. What comes meanwhile
+// has to wait, lest a worker that never stops pushing keep the others out.
 func (q *puntQueue) drain(take func(ifindex int, frame []byte)) {
-	for tail := q.tail.Load(); tail != q.head.Load(); {
+	head := q.head.Load()
+	for tail := q.tail.Load(); tail != head; {
 		slot := &q.slots[tail%puntSlots]
 		take(slot.ifindex, slot.frame[:slot.n])
 		tail++

@@ -58,7 +58,8 @@ type Forwarder struct {
 // port is an open port.
 type port struct {
 	PortConfig
-	queues   int
+	queues   int // to receive on, each with a socket
+	sends    int // to send by: the first of them
 	program  *xdp.Program
 	sockets  []portSocket
 	zeroCopy bool
@@ -113,11 +114,11 @@ func (fw *Forwarder) measure(ports []PortConfig) error {
 		return errors.New("open the forwarder: no ports")
 	}
 	for _, cfg := range ports {
-		rx, _, err := xdp.Queues(cfg.Name)
+		rx, tx, err := xdp.Queues(cfg.Name)
 		if err != nil {
 			return fmt.Errorf("port %s: %w", cfg.Name, err)
 		}
-		fw.ports = append(fw.ports, &port{PortConfig: cfg, queues: rx})
+		fw.ports = append(fw.ports, &port{PortConfig: cfg, queues: rx, sends: tx})
 	}
 	return nil
 }
@@ -130,6 +131,9 @@ func (fw *Forwarder) countWorkers(want, cpus int) (int, error) {
 	for _, p := range fw.ports {
 		if p.queues < most {
 			most, limit = p.queues, "queues of port "+p.Name
+		}
+		if p.sends < most {
+			most, limit = p.sends, "queues that port "+p.Name+" sends by"
 		}
 	}
 	switch {
@@ -245,6 +249,11 @@ func (fw *Forwarder) openWorker(m modes, f *FIB, w, workers int) error {
 		}
 	}
 	worker := NewWorker(f, backend, ids, fw.ifindexes())
+	for s, p := range owners {
+		if queues[s].Queue >= p.sends {
+			worker.receiveOnly(s)
+		}
+	}
 	worker.punts = fw.punter.queue(longestFrame(fw.ports))
 	worker.beat = fw.steering.Heartbeat(w)
 	worker.failed, worker.partial = fw.failed, fw.partial

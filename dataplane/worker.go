@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/fwd6/fwd6/dataplane/wire"
@@ -47,7 +48,7 @@ type Worker struct {
 // workerPort is a port as one worker sees it.
 type workerPort struct {
 	ifindex int
-	sockets []int // those of this worker on this port; none if the port is absent
+	sockets []int // those of this worker that send by this port; none if it is absent
 	probes  int   // packets still to be looked at by probe
 	out     outgoing
 }
@@ -83,6 +84,15 @@ func NewWorker(f *FIB, backend xdp.Backend, sockets []PortID, ifindexes []int) *
 		w.ports[p].sockets = append(w.ports[p].sockets, s)
 	}
 	return w
+}
+
+// receiveOnly has nothing sent by socket s. A device may have fewer queues to
+// send by than to receive on: the kernel binds sockets to all of them, and
+// never looks at the TX rings of those beyond (xsk_generic_xmit in
+// net/xdp/xsk.c), nor says so.
+func (w *Worker) receiveOnly(s int) {
+	p := &w.ports[w.sockets[s].port]
+	p.sockets = slices.DeleteFunc(p.sockets, func(other int) bool { return other == s })
 }
 
 // run works until it is told to stop, and then until what has been received is

@@ -18,8 +18,7 @@ type result struct {
 	loop     traffic.Result // at the forwarder's own speed
 	overload traffic.Result // at the source's
 	kernel   uint64         // packets that R's kernel forwarded
-	fwd6     uint64         // packets that fwd6 forwarded
-	returned uint64         // packets that fwd6 handed to the kernel
+	fwd6     counts         // what fwd6 says of itself
 }
 
 // show lets one forwarder carry all traffic.
@@ -49,7 +48,7 @@ func (s *stage) show(ctx context.Context, column Column) (r result, err error) {
 	}
 	r.kernel = kernelAfter - kernelBefore
 	if f != nil {
-		r.fwd6, r.returned, err = f.counts(ctx)
+		r.fwd6, err = f.counts(ctx)
 	}
 	return r, err
 }
@@ -112,10 +111,10 @@ func (r *result) verdict() error {
 	switch {
 	case !r.byFwd6 && r.kernel < carried:
 		complain("the kernel says that it forwarded %d packets, but %d came out", r.kernel, carried)
-	case r.byFwd6 && r.fwd6 < carried:
-		complain("fwd6 says that it forwarded %d packets, but %d came out", r.fwd6, carried)
-	case r.byFwd6 && r.kernel > 0:
-		complain("the kernel forwarded %d packets (fwd6 handed it %d)", r.kernel, r.returned)
+	case r.byFwd6 && r.fwd6.forwarded+r.kernel < carried:
+		complain("fwd6 says that it forwarded %d packets, and the kernel %d, but %d came out", r.fwd6.forwarded, r.kernel, carried)
+	case r.byFwd6 && r.kernel > r.fwd6.stale:
+		complain("the kernel forwarded %d packets; fwd6 handed it %d, and was away for %d", r.kernel, r.fwd6.returned, r.fwd6.stale)
 	}
 	return errors.Join(errs...)
 }

@@ -112,13 +112,28 @@ func (s *stage) perform(ctx context.Context) (results []result, err error) {
 		return nil, err
 	}
 	for _, column := range s.config.Columns {
-		r, err := s.show(ctx, column)
+		r, err := s.showUndisturbed(ctx, column)
 		if err != nil {
 			return results, fmt.Errorf("%s: %w", column.Name, err)
 		}
 		results = append(results, r)
 	}
 	return results, nil
+}
+
+// showUndisturbed shows a column again, up to twice, if fwd6 was kept from its
+// processor so long that the kernel took over: it should, but then the column
+// shows both.
+func (s *stage) showUndisturbed(ctx context.Context, column Column) (r result, err error) {
+	for range 3 {
+		r, err = s.show(ctx, column)
+		if err != nil || r.fwd6.stale == 0 {
+			break
+		}
+		s.out.line("note", fmt.Sprintf("something else had fwd6's processor, the kernel took over for %s packets",
+			thousands(r.fwd6.stale)))
+	}
+	return r, err
 }
 
 // checkQuiet warns if something else keeps processors busy: its time would be

@@ -15,6 +15,7 @@ import (
 
 	"github.com/fwd6/fwd6/control"
 	"github.com/fwd6/fwd6/dataplane"
+	"github.com/fwd6/fwd6/xdp"
 	"github.com/fwd6/fwd6/xdp/xdptest"
 )
 
@@ -57,7 +58,7 @@ func (s *stage) startForwarder(ctx context.Context, column Column) (*forwarder, 
 	}
 	select {
 	case <-f.ready:
-		s.out.line(column.Name, fmt.Sprintf("fwd6 %s: ready after %.1f s", strings.Join(column.Args, " "), time.Since(start).Seconds()))
+		s.out.line(column.Name, fmt.Sprintf("%s: ready after %.1f s", strings.Join(column.Args, " "), time.Since(start).Seconds()))
 		return f, nil
 	case err := <-f.ended:
 		return nil, errors.Join(fmt.Errorf("fwd6 ended before it was ready: %s", f.lastWords()), err, os.RemoveAll(dir))
@@ -96,39 +97,64 @@ func (f *forwarder) watch(stderr io.Reader) {
 	f.ended <- f.cmd.Wait()
 }
 
-// stop ends the process, in order if it can be, and removes its socket.
+// stop ends the process, in order if it can be, and removes its socket. That it
+// has ended already is an error, too.
 func (f *forwarder) stop() error {
-	f.cmd.Process.Signal(syscall.SIGTERM) // an error: it has ended, as is seen below
-	var err error
+	return errors.Join(f.end(), os.RemoveAll(f.dir))
+}
+
+func (f *forwarder) end() error {
 	select {
-	case err = <-f.ended:
+	case err := <-f.ended:
+		return errors.Join(fmt.Errorf("fwd6 ended by itself: %s", f.lastWords()), err)
+	default:
+	}
+	err := f.cmd.Process.Signal(syscall.SIGTERM)
+	if errors.Is(err, os.ErrProcessDone) {
+		err = nil // it has just ended, as is seen below
+	}
+	select {
+	case ended := <-f.ended:
+		err = errors.Join(err, ended)
 	case <-time.After(endWithin):
-		f.cmd.Process.Kill()
+		err = errors.Join(fmt.Errorf("still running %v after SIGTERM", endWithin), err, f.cmd.Process.Kill())
 		<-f.ended
-		err = fmt.Errorf("still running %v after SIGTERM", endWithin)
 	}
 	if err != nil {
-		err = fmt.Errorf("end fwd6: %w: %s", err, f.lastWords())
+		return fmt.Errorf("end fwd6: %w: %s", err, f.lastWords())
 	}
-	return errors.Join(err, os.RemoveAll(f.dir))
+	return nil
 }
 
 // lastWords is what the process logged last. It must have ended.
 func (f *forwarder) lastWords() string { return strings.Join(f.log, "; ") }
 
-// counts asks fwd6 how many packets it has forwarded and how many it has
-// handed to the kernel.
-func (f *forwarder) counts(ctx context.Context) (forwarded, returned uint64, err error) {
+// counts is what a fwd6 says of its packets.
+type counts struct {
+	forwarded uint64
+	returned  uint64 // handed to the kernel by the worker
+
+	// stale is how many never came to the worker, because it gave no sign of
+	// life: something else had its processor for ten milliseconds.
+	stale uint64
+}
+
+// counts asks fwd6.
+func (f *forwarder) counts(ctx context.Context) (c counts, err error) {
 	client := control.NewClient(f.socket)
 	defer client.Close()
 	stats, err := client.Stats(ctx)
 	if err != nil {
-		return 0, 0, err
+		return c, err
 	}
+	c.forwarded = stats.Reasons[dataplane.Forward]
 	for r, n := range stats.Reasons {
 		if dataplane.Reason(r).Punted() {
-			returned += n
+			c.returned += n
 		}
 	}
-	return stats.Reasons[dataplane.Forward], returned, nil
+	for _, port := range stats.Ports {
+		c.stale += port.Sorted[xdp.PassStale.String()]
+	}
+	return c, nil
 }

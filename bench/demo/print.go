@@ -36,7 +36,7 @@ var rows = []row{
 		if !r.byFwd6 {
 			return "-"
 		}
-		return thousands(r.fwd6)
+		return thousands(r.fwd6.forwarded)
 	}},
 }
 
@@ -64,6 +64,14 @@ forwards; overloaded, it goes as fast as it can, and loss is no fault. CPU time
 is that of all processors but for making packets; receiving them is included.
 Over veth the kernel forwards on the processor of the sender, fwd6 on another.
 `, traffic.Window)
+	for _, r := range results {
+		if r.kernel > 0 && r.fwd6.stale > 0 {
+			fmt.Fprintf(p.w, `
+Something else had %s's processor for ten milliseconds or more at a time. The
+kernel took over at once and forwarded %s packets, so that none was lost.
+`, r.name, thousands(r.kernel))
+		}
+	}
 }
 
 // thousands writes a number with separators.

@@ -16,7 +16,7 @@ type Counts struct {
 	WrongChecksum uint64 // so addresses, ports or sequence number are damaged
 	WrongLength   uint64
 	Repeated      uint64 // packets that had arrived before
-	Late          uint64 // packets that an earlier run had given up
+	Late          uint64 // packets that an earlier run had given up, or millions behind others
 }
 
 // Arrived is how many different packets of the run have come, good or wrong.

@@ -9,7 +9,7 @@
 #include <bpf/bpf_endian.h>
 
 #define MAX_CPUS 256 /* a power of two */
-#define SEEN (1 << 14) /* sequence numbers remembered, to find repetitions */
+#define SEEN (1 << 17) /* words that remember 32 sequence numbers each */
 
 /* Offsets into the frame: Ethernet, IPv6, UDP, then the sequence number. */
 #define ETHERTYPE 12
@@ -64,10 +64,10 @@ struct tally {
 	__u64 wrong_checksum;
 	__u64 wrong_length;
 	__u64 repeated;
-	__u64 late; /* sent by an earlier run */
+	__u64 late; /* sent by an earlier run, or too long ago to remember */
 };
 struct tally tallies[MAX_CPUS];
-__u64 seen[SEEN];
+__u64 seen[SEEN]; /* above, the sequence number by 32 SEEN; below, a bit for each */
 
 static __always_inline __u16 fold(__u64 sum)
 {
@@ -148,15 +148,26 @@ static __always_inline int checksum_good(void *frame)
 	return fold(sum) == 0xffff;
 }
 
-/* first_time notes a sequence number and says whether it is new. */
-static __always_inline int first_time(__u64 sequence)
-{
-	__u64 *slot = &seen[sequence & (SEEN - 1)];
+/* What is known about a sequence number. */
+enum { NEW, REPEATED, TOO_OLD };
 
-	if (*slot >= sequence)
-		return 0;
-	*slot = sequence;
-	return 1;
+/* note notes a sequence number and says whether it came before. Packets on
+ * different CPUs may undo each other's notes: then a repetition is missed, but
+ * never is one invented. */
+static __always_inline int note(__u64 sequence)
+{
+	__u64 *word = &seen[(sequence / 32) & (SEEN - 1)];
+	__u64 generation = sequence / 32 / SEEN, bit = 1ULL << (sequence % 32);
+	__u64 noted = *word;
+
+	if (noted >> 32 > generation)
+		return TOO_OLD;
+	if (noted >> 32 < generation)
+		noted = generation << 32;
+	if (noted & bit)
+		return REPEATED;
+	*word = noted | bit;
+	return NEW;
 }
 
 /* sink counts and drops the flood's packets and leaves the rest alone. */
@@ -176,12 +187,20 @@ int sink(struct xdp_md *ctx)
 		return XDP_PASS;
 	sequence = AT(__u64, frame, SEQUENCE);
 	length = bpf_xdp_get_buff_len(ctx);
+	if (!checksum_good(frame)) { /* first: it covers the sequence number */
+		tally->wrong_checksum++;
+		return XDP_DROP;
+	}
+	switch (note(sequence)) {
+	case REPEATED:
+		tally->repeated++;
+		return XDP_DROP;
+	case TOO_OLD:
+		tally->late++;
+		return XDP_DROP;
+	}
 	if (sequence < first)
 		tally->late++;
-	else if (!checksum_good(frame)) /* first: it covers the sequence number */
-		tally->wrong_checksum++;
-	else if (!first_time(sequence))
-		tally->repeated++;
 	else if (AT(__u64, frame, 0) != want_macs || AT(__u32, frame, 8) != want_macs_end)
 		tally->wrong_mac++;
 	else if (AT(__u8, frame, HOP_LIMIT) != want_hop_limit)

@@ -15,6 +15,10 @@ const (
 	// coalesce is how long the first of several changes waits for the others.
 	coalesce = 2 * time.Millisecond
 
+	// atOnce is how many prefixes are looked at between two other things: some
+	// 10 ms.
+	atOnce = 2000
+
 	// pollEvery is how often the ports' links are asked for what the kernel
 	// does not tell (net.ipv6.conf.DEV.mtu, disable_ipv6), and how often what
 	// has become free is collected.
@@ -210,19 +214,27 @@ func (c *Controller) apply(events []rtnl.Event) {
 	}
 }
 
-// publish brings FIB and Forwarder in step with the mirror.
+// publish brings FIB and Forwarder in step with the mirror. Of very many
+// prefixes it does some, and the rest next time, so that nothing else waits long.
 func (c *Controller) publish() {
 	c.updateFault()
 	if !c.change.empty() {
-		change := c.change
-		c.change = Change{}
-		c.resolver.update(&change)
+		links, local := len(c.change.links) > 0, c.change.local
+		c.resolver.updateSome(&c.change, atOnce)
+		c.change.local, c.change.policy = false, false
 		c.updateFault() // the FIB may have refused a prefix
-		c.ports.follow(&change)
+		c.ports.follow(links, local)
 	}
 	if len(c.resolver.asks) > 0 {
 		c.kernel.ask(request{neighbors: c.resolver.asks})
 		c.resolver.asks = nil
+	}
+}
+
+// publishAll publishes until nothing is left.
+func (c *Controller) publishAll() {
+	for c.publish(); !c.change.empty(); {
+		c.publish()
 	}
 }
 

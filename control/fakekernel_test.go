@@ -78,7 +78,7 @@ func (r *fakeRoute) qualifies() bool {
 }
 
 func (r *fakeRoute) same(o *fakeRoute) bool {
-	return r.nextHop == o.nextHop && r.typ == o.typ && r.qualifies() == o.qualifies() && r.leg.Ifindex == o.leg.Ifindex && r.leg.Gateway == o.leg.Gateway
+	return r.nextHop == o.nextHop && r.typ == o.typ && r.qualifies() == o.qualifies() && r.leg.Ifindex == o.leg.Ifindex && r.leg.Gateway == o.leg.Gateway && r.leg.Encap == o.leg.Encap
 }
 
 // message is what rt6_fill_node makes of r: with its siblings, if it has any.
@@ -111,7 +111,9 @@ func (k *fakeKernel) message(n fakeNode, r *fakeRoute) *rtnl.Route {
 // add is fib6_add_rt2node for one leg; told is false for all but the last leg.
 func (k *fakeKernel) add(n fakeNode, r *fakeRoute, replace, appending, told bool) {
 	list := k.nodes[n]
-	if slices.ContainsFunc(list, func(o *fakeRoute) bool { return o.same(r) && o.metric == r.metric && o.locked != r.locked }) {
+	if slices.ContainsFunc(list, func(o *fakeRoute) bool {
+		return o.same(r) && o.metric == r.metric && (o.locked != r.locked || o.expired != r.expired)
+	}) {
 		return // twins that differ: told as one
 	}
 	i, fallback, found := 0, -1, false

@@ -37,10 +37,10 @@ func (m *Mirror) applyRoute(r *rtnl.Route, deleted bool, now time.Time, ch *Chan
 	k := keyOf(r.Dst)
 	old, _ := t.get(k)
 	routes := old
+	if _, twins := m.twins[k]; twins && (deleted || r.Replace) {
+		m.doubt = "a route " + r.Dst.String() + " went, of which there may have been two"
+	}
 	if deleted {
-		if _, twins := m.twins[k]; twins {
-			m.doubt = "route " + r.Dst.String() + " went, of which there may have been two"
-		}
 		routes = withoutRoute(routes, r)
 	} else {
 		routes = m.withRoute(routes, route{r, deadline(r, now)})
@@ -155,17 +155,18 @@ func (m *Mirror) withRoute(routes []route, r route) []route {
 		at = first // the kernel takes what it finds
 	}
 	if at >= 0 {
-		return replaceRoute(routes, at, r)
+		routes = slices.Clone(routes)
+		routes[at] = r
+	} else {
+		routes = insertRoute(routes, r)
 	}
-	return insertRoute(routes, r)
+	return gathered(routes, r)
 }
 
-// replaceRoute returns routes with r in place of the one at i. A route of the
-// protocol ra that is a leg of r turns out not to be the kernel's own, which
-// would stay single.
-func replaceRoute(routes []route, i int, r route) []route {
-	routes = slices.Clone(routes)
-	routes[i] = r
+// gathered returns routes without those that turn out to be legs of r: a route
+// of the protocol ra that is one is not the kernel's own, which would stay
+// single.
+func gathered(routes []route, r route) []route {
 	if len(r.Legs) < 2 || r.Protocol != rtProtRA {
 		return routes
 	}
@@ -220,7 +221,9 @@ func sameRoute(a, b *rtnl.Route) bool {
 	return a.Type == b.Type && siblings(a) == siblings(b) && slices.EqualFunc(a.Legs, b.Legs, sameLeg)
 }
 
-func sameLeg(a, b rtnl.Leg) bool { return a.Ifindex == b.Ifindex && a.Gateway == b.Gateway }
+func sameLeg(a, b rtnl.Leg) bool {
+	return a.Ifindex == b.Ifindex && a.Gateway == b.Gateway && a.Encap == b.Encap && a.Via == b.Via
+}
 
 func hasLeg(legs []rtnl.Leg, l rtnl.Leg) bool {
 	return slices.ContainsFunc(legs, func(o rtnl.Leg) bool { return sameLeg(o, l) })

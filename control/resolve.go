@@ -2,6 +2,7 @@ package control
 
 import (
 	"log/slog"
+	"math"
 	"slices"
 	"time"
 
@@ -61,6 +62,12 @@ func newResolver(m *Mirror, f *dataplane.FIB, log *slog.Logger, now func() time.
 
 // update brings the FIB in step with what has changed in the mirror.
 func (r *resolver) update(ch *Change) {
+	r.updateSome(ch, math.MaxInt)
+}
+
+// updateSome is update for everything but prefixes, and for that many of these.
+// It takes what it has done out of ch.
+func (r *resolver) updateSome(ch *Change, limit int) {
 	if len(ch.links) > 0 {
 		r.updateLinks(ch)
 	}
@@ -70,8 +77,13 @@ func (r *resolver) update(ch *Change) {
 	if len(ch.nextHops) > 0 {
 		r.updateNextHops(ch)
 	}
+	ch.links, ch.neighbors, ch.nextHops = nil, nil, nil
 	for k := range ch.prefixes {
+		if limit--; limit < 0 {
+			break
+		}
 		r.updatePrefix(k)
+		delete(ch.prefixes, k)
 	}
 	for k := range r.dirtyHosts {
 		r.updateHost(k)

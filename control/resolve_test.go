@@ -295,7 +295,8 @@ func checkBooks(t *testing.T, r *resolver, when string) {
 	}
 }
 
-// Random things happen in a kernel; the FIB follows by Events alone.
+// Random things happen in a kernel; the FIB follows by Events alone, all at once
+// or piece by piece while more happens.
 func TestModel(t *testing.T) {
 	for seed := range uint64(150) {
 		k := newFakeKernel(seed)
@@ -304,12 +305,10 @@ func TestModel(t *testing.T) {
 		for _, e := range k.dump() {
 			m.Apply(e, modelClock, &ch)
 		}
-		r.update(&ch)
 		for step := range 150 {
 			for range 1 + k.rnd.IntN(3) {
 				k.step()
 			}
-			var ch Change
 			for _, e := range k.out {
 				m.Apply(e, modelClock, &ch)
 				if k.chance(4) {
@@ -317,13 +316,17 @@ func TestModel(t *testing.T) {
 				}
 			}
 			k.out = nil
+			if m.doubt != "" {
+				m.doubt = ""
+				m = resyncModel(k, m, r, &ch)
+			}
+			if k.chance(4) {
+				r.updateSome(&ch, 1)
+				continue
+			}
 			r.update(&ch)
 			if r.reclaimable() {
 				r.reclaim()
-			}
-			if m.doubt != "" {
-				m.doubt = ""
-				m = resyncModel(k, m, r)
 			}
 			checkModel(t, k, r, fmt.Sprintf("seed %d, step %d", seed, step))
 		}
@@ -331,17 +334,16 @@ func TestModel(t *testing.T) {
 }
 
 // resyncModel puts a fresh mirror in place of m.
-func resyncModel(k *fakeKernel, m *Mirror, r *resolver) *Mirror {
+func resyncModel(k *fakeKernel, m *Mirror, r *resolver, ch *Change) *Mirror {
 	fresh := NewMirror()
 	fresh.dumping = true
-	var ignored, ch Change
+	var ignored Change
 	for _, e := range k.dump() {
 		fresh.Apply(e, modelClock, &ignored)
 	}
 	fresh.dumping = false
-	m.Diff(fresh, &ch)
+	m.Diff(fresh, ch)
 	r.mirror = fresh
-	r.update(&ch)
 	return fresh
 }
 
@@ -350,12 +352,11 @@ func TestResyncConverges(t *testing.T) {
 	for seed := range uint64(100) {
 		k := newFakeKernel(seed)
 		m, r := newModel()
-		m = resyncModel(k, m, r)
 		for round := range 10 {
+			var ch Change
 			for range 30 {
 				k.step()
 			}
-			var ch Change
 			for _, e := range k.out {
 				if !k.chance(2) {
 					m.Apply(e, modelClock, &ch)
@@ -363,7 +364,8 @@ func TestResyncConverges(t *testing.T) {
 			}
 			k.out = nil
 			r.update(&ch)
-			m = resyncModel(k, m, r)
+			m = resyncModel(k, m, r, &ch)
+			r.update(&ch)
 			checkModel(t, k, r, fmt.Sprintf("seed %d, round %d", seed, round))
 		}
 	}

@@ -52,7 +52,7 @@ func (s *supervisor) start() error {
 
 // open fills the FIB for the ports that exist and lets packets in to it.
 func (s *supervisor) open() error {
-	s.c.publish()
+	s.c.publishAll()
 	ports := present(s.c.cfg.Ports, s.c.mirror)
 	s.due, s.tried, s.triedAt = nil, ports, time.Now()
 	egress := map[int]dataplane.PortID{}
@@ -164,15 +164,16 @@ func (s *supervisor) ifindexes() []int {
 	return all
 }
 
-// follow tells the Forwarder what has changed in the mirror.
-func (s *supervisor) follow(ch *Change) {
+// follow tells the Forwarder what has changed in the mirror: links, or the
+// addresses of this host.
+func (s *supervisor) follow(links, local bool) {
 	if !s.c.resync.synced {
 		return
 	}
-	if ch.local {
+	if local {
 		s.followLocal()
 	}
-	if len(ch.links) == 0 {
+	if !links {
 		return
 	}
 	now := present(s.c.cfg.Ports, s.c.mirror)

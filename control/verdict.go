@@ -98,8 +98,10 @@ func (m *Mirror) judgeRoute(r route, now time.Time) verdict {
 		return verdict{}
 	case !ok:
 		return v
-	case r.MTULock && r.MTU != 0:
-		return v // ip6_dst_mtu_maybe_forward: its MTU counts, not the link's
+	case r.MTU != 0:
+		// Its MTU counts beside the link's, and locked it counts alone
+		// (ip6_dst_mtu_maybe_forward, and dst_mtu in __ip6_finish_output).
+		return v
 	}
 	v.reason, v.hops, v.nextHop = dataplane.Forward, hops, r.NextHop
 	return v

@@ -27,6 +27,18 @@ type world struct {
 	fwd6  *forwarder // nil: R's kernel forwards alone
 	ports []string   // of R, that fwd6 has
 	count uint32     // sentinels sent so far
+
+	slowest struct { // of the changes that were followed
+		name string
+		took time.Duration
+	}
+}
+
+// followed notes how long after a change packets were sent that fwd6 did right.
+func (w *world) followed(name string, took time.Duration) {
+	if took >= w.slowest.took {
+		w.slowest.name, w.slowest.took = name, took
+	}
 }
 
 // newWorld makes a lab in which R's answers do not depend on chance or time:
@@ -137,10 +149,10 @@ type output map[string][]string
 // arriveWithin bounds the wait for a packet that should come.
 const arriveWithin = 2 * time.Second
 
-// collect takes what arrives at the hosts' ports until enough says so, or until
-// it is too late.
-func (w *world) collect(got output, enough func() bool) error {
-	for deadline := time.Now().Add(arriveWithin); ; time.Sleep(200 * time.Microsecond) {
+// collect takes what arrives at the hosts' ports until enough says so, or for so
+// long.
+func (w *world) collect(got output, within time.Duration, enough func() bool) error {
+	for deadline := time.Now().Add(within); ; time.Sleep(200 * time.Microsecond) {
 		for _, p := range w.hosts {
 			frames, err := w.captures[p.Name].Take(0, 0)
 			if err != nil {
@@ -194,7 +206,7 @@ func (w *world) flush(got output) error {
 			missing++
 		}
 	}
-	err := w.collect(got, func() bool {
+	err := w.collect(got, arriveWithin, func() bool {
 		for port, frames := range got {
 			got[port] = slices.DeleteFunc(frames, func(f string) bool {
 				if isSentinel(f) && bytes.HasSuffix([]byte(f), payload) {
@@ -214,15 +226,15 @@ func (w *world) flush(got output) error {
 
 func hostOn(link int) netip.Addr { return []netip.Addr{hostA, hostB, hostC, hostD}[link] }
 
-// send sends the step's frames into R and collects what comes out, until it is
-// what is wanted.
-func (w *world) send(s *step, got, want output) error {
+// send sends the step's frames into R and collects what comes out until it is
+// as much as is wanted, or for so long.
+func (w *world) send(s *step, got, want output, within time.Duration) error {
 	for _, f := range s.frames {
 		if err := w.senders[s.in].Send(f); err != nil {
 			return err
 		}
 	}
-	return w.collect(got, func() bool {
+	return w.collect(got, within, func() bool {
 		for port, frames := range want {
 			if len(got[port]) < len(frames) {
 				return false
@@ -237,7 +249,7 @@ func (w *world) settle(s *step, got output) error {
 	err := error(nil)
 	if s.settle > 0 {
 		time.Sleep(s.settle)
-		err = w.collect(got, func() bool { return true })
+		err = w.collect(got, 0, func() bool { return true })
 	} else {
 		err = w.flush(got)
 	}

@@ -41,7 +41,8 @@ type Config struct {
 // is made by Open for the ports that exist then; another set needs another
 // Forwarder.
 //
-// All methods may be called by any goroutine; Close only once.
+// All methods may be called by any goroutine. Close ends it: no other may run
+// then or later, because it takes the memory away that they read.
 type Forwarder struct {
 	log      *slog.Logger
 	steering *xdp.Steering
@@ -229,7 +230,7 @@ func (fw *Forwarder) openWorker(m modes, f *FIB, w, workers int) error {
 		}
 	}
 	backend, err := m.open(xdp.SocketConfig{
-		Bind: m.bind, RingSize: ringSize, ChunkSize: chunkSize(fw.ports), MultiBuffer: multiBuffer(fw.ports),
+		Bind: m.bind, RingSize: ringSize(fw.ports), ChunkSize: chunkSize(fw.ports), MultiBuffer: multiBuffer(fw.ports),
 	}, queues)
 	if err != nil {
 		return err
@@ -260,11 +261,6 @@ func (fw *Forwarder) openWorker(m modes, f *FIB, w, workers int) error {
 	fw.workers = append(fw.workers, worker)
 	return nil
 }
-
-// ringSize is how many frames wait on each side of a socket: 40 ms of 200,000
-// packets a second, which is how long a busy machine may keep a worker from
-// its processor.
-const ringSize = 8192
 
 // ifindexes lists the ports' devices by PortID, 0 for absent ones.
 func (fw *Forwarder) ifindexes() []int {

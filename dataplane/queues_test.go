@@ -65,3 +65,30 @@ func TestReceiveOnly(t *testing.T) {
 		}
 	}
 }
+
+// TestRingSize: many queues do not take many times the memory.
+func TestRingSize(t *testing.T) {
+	tests := []struct {
+		name   string
+		queues []int
+		want   int
+	}{
+		{"one queue each", []int{1, 1}, 8192},
+		{"two queues each", []int{2, 2}, 8192},
+		{"four queues each", []int{4, 4, 4}, 4096},
+		{"sixteen queues each", []int{16, 16}, 2048},
+		{"a thousand queues", []int{1024}, 2048},
+		{"different ports", []int{1, 7}, 4096},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var ports []*port
+			for _, n := range tt.queues {
+				ports = append(ports, &port{queues: n})
+			}
+			if got := ringSize(ports); got != tt.want {
+				t.Errorf("ringSize = %d, want %d", got, tt.want)
+			}
+		})
+	}
+}

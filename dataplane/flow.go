@@ -9,7 +9,8 @@ import (
 // flowHash hashes what the kernel hashes under fib_multipath_hash_policy 0:
 // both addresses, the flow label and the next header (RFC 6438 §3; the case in
 // rt6_multipath_hash, net/ipv6/route.c). All packets of a flow get one value,
-// so they take one leg of a group and stay in order.
+// so they take one leg of a group and stay in order. ICMPv6 errors, which the
+// kernel has follow the flow that they quote, are hashed as any other packet.
 //
 // It needs 64-bit multiplication and shifts only, so that an XDP program can
 // compute the same value.

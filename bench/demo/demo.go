@@ -121,16 +121,16 @@ func (s *stage) perform(ctx context.Context) (results []result, err error) {
 	return results, nil
 }
 
-// showUndisturbed shows a column again, up to twice, if fwd6 was kept from its
-// processor so long that the kernel took over: it should, but then the column
-// shows both.
+// showUndisturbed shows a column again, up to twice, if fwd6's worker was silent
+// so long that the kernel took over, mostly because something else had its
+// processor: it should, but then the column shows both.
 func (s *stage) showUndisturbed(ctx context.Context, column Column) (r result, err error) {
 	for range 3 {
 		r, err = s.show(ctx, column)
 		if err != nil || r.fwd6.stale == 0 {
 			break
 		}
-		s.out.line("note", fmt.Sprintf("something else had fwd6's processor, the kernel took over for %s packets",
+		s.out.line("note", fmt.Sprintf("fwd6's worker was silent for 10 ms or more (is the machine busy?): the kernel took over for %s packets",
 			thousands(r.fwd6.stale)))
 	}
 	return r, err

@@ -49,7 +49,7 @@ func TestBothColumns(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 	byKernel := regexp.MustCompile(`forwarded by the kernel +[1-9][0-9,]* +0\n`)
-	if strings.Contains(out.String(), "took over at once") {
+	if strings.Contains(out.String(), "Meanwhile the kernel forwarded") {
 		byKernel = regexp.MustCompile(`forwarded by the kernel +[1-9]`) // and some by the kernel, as it says
 	}
 	byFwd6 := regexp.MustCompile(`forwarded by fwd6 +- +[1-9][0-9,]*\n`)

@@ -135,7 +135,7 @@ type counts struct {
 	returned  uint64 // handed to the kernel by the worker
 
 	// stale is how many never came to the worker, because it gave no sign of
-	// life: something else had its processor for ten milliseconds.
+	// life for ten milliseconds: mostly something else had its processor.
 	stale uint64
 }
 

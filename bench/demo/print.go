@@ -67,8 +67,8 @@ Over veth the kernel forwards on the processor of the sender, fwd6 on another.
 	for _, r := range results {
 		if r.kernel > 0 && r.fwd6.stale > 0 {
 			fmt.Fprintf(p.w, `
-Something else had %s's processor for ten milliseconds or more at a time. The
-kernel took over at once and forwarded %s packets, so that none was lost.
+%s's worker was silent for ten milliseconds or more at a time, as it is when
+something else has its processor. Meanwhile the kernel forwarded, %s packets.
 `, r.name, thousands(r.kernel))
 		}
 	}

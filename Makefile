@@ -11,6 +11,7 @@ generate:
 # Fails if a committed object is not what its source gives.
 check-generated:
 	./xdp/bpf/check.sh
+	./bench/traffic/bpf/check.sh
 
 lint:
 	gofmt -l . | (! grep .)

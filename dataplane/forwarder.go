@@ -281,7 +281,7 @@ func (fw *Forwarder) start(cpus []int) error {
 		cpu := cpus[len(cpus)-1-i] // the first one has the machine's other work
 		fw.done.Go(func() {
 			if err := pin(cpu); err != nil {
-				fw.log.Warn("worker not pinned", "worker", i, "cause", err)
+				fw.log.Warn("worker runs like any other thread", "worker", i, "cause", err)
 			}
 			started <- struct{}{}
 			w.run()

@@ -36,6 +36,10 @@ func TestCheckPorts(t *testing.T) {
 			t.Errorf("checkPorts(%v) = %v, want %q", tt.names, err, tt.want)
 		}
 	}
+	c := newOffline(Config{Ports: []string{"r9"}})
+	if err := c.ports.start(); err == nil || !strings.Contains(err.Error(), "port r9: no such interface") {
+		t.Errorf("start with a missing port = %v", err)
+	}
 	got := present([]string{"gone", "s0", "lo"}, m)
 	want := []dataplane.PortConfig{{ID: 1, Name: "s0", Ifindex: 2, MAC: [6]byte{2, 2}, MTU: 1500}}
 	if !reflect.DeepEqual(got, want) {

@@ -124,7 +124,7 @@ func (s *scenario) run(t *testing.T, w *world, reference []output) (all []output
 }
 
 // soon is how long to wait for packets while what fwd6 does may be old yet.
-const soon = 30 * time.Millisecond
+const soon = 10 * time.Millisecond
 
 // step does one step, and says what came out and whether it is what is wanted.
 func (s *scenario) step(w *world, st *step, want output) (output, error) {
@@ -136,23 +136,33 @@ func (s *scenario) step(w *world, st *step, want output) (output, error) {
 	if w.fwd6 == nil {
 		return s.attempt(w, st, want, arriveWithin)
 	}
-	changed := time.Now()
+	changed, waitedBefore := time.Now(), w.waited()
 	if st.do != nil && st.within == 0 {
 		time.Sleep(followWithin)
 	}
-	for st.within > 0 {
+	for {
 		begun := time.Since(changed)
-		if begun > st.within {
-			break
+		patience := arriveWithin
+		if begun+soon < 10*st.within {
+			patience = soon
 		}
-		got, err := s.attempt(w, st, want, soon)
-		if err == nil {
+		got, err := s.attempt(w, st, want, patience)
+		switch {
+		case err != nil && patience == soon:
+			continue // not yet
+		case err == nil && st.within > 0:
 			w.followed(st.name, begun)
-			return got, nil
+			if waited := w.waited() - waitedBefore; begun > st.within+waited {
+				err = fmt.Errorf("followed after %v only, want %v; waited for a processor for %v", begun, st.within, waited)
+			}
 		}
-		time.Sleep(time.Millisecond)
+		return got, err
 	}
-	return s.attempt(w, st, want, arriveWithin)
+}
+
+// waited is how long this process and fwd6 had no processor to run on.
+func (w *world) waited() time.Duration {
+	return waited(os.Getpid()) + waited(w.fwd6.cmd.Process.Pid)
 }
 
 // attempt sends the frames and judges what comes out, waiting so long for it.

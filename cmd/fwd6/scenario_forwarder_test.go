@@ -187,6 +187,20 @@ func (f *forwarder) leftToKernel() (n uint64, err error) {
 	return n, err
 }
 
+// waited is how long the process's threads have been ready to run, but had no
+// processor: it is not the program's fault what it was late for meanwhile.
+func waited(pid int) (sum time.Duration) {
+	paths, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	for _, path := range paths {
+		var ran, delayed time.Duration
+		if line, err := os.ReadFile(path); err == nil { // an error: it has ended
+			fmt.Sscan(string(line), &ran, &delayed)
+			sum += delayed
+		}
+	}
+	return sum
+}
+
 // eventually calls f until it returns nil, or returns its last error.
 func eventually(within time.Duration, f func() error) error {
 	for deadline := time.Now().Add(within); ; time.Sleep(2 * time.Millisecond) {

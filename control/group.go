@@ -150,6 +150,9 @@ func (r *resolver) acquireLegs(g *group) ([]leg, error) {
 	if g.reason != dataplane.Forward {
 		return r.reasonLegs(g.reason), nil
 	}
+	if r.mixed(g.hops) {
+		return r.reasonLegs(dataplane.PuntEgress), nil
+	}
 	legs := make([]leg, 0, len(g.hops))
 	for _, h := range g.hops {
 		if !r.mirror.alive(h) {
@@ -166,6 +169,16 @@ func (r *resolver) acquireLegs(g *group) ([]leg, error) {
 		return r.reasonLegs(dataplane.PuntEgress), nil
 	}
 	return legs, nil
+}
+
+// mixed says whether some of hops leave by devices that are no ports. Such a
+// group is the kernel's as a whole: of the flows that it were given for one leg
+// it would spread some over the others again, and the weights would not hold.
+func (r *resolver) mixed(hops []hop) bool {
+	return len(hops) > 1 && slices.ContainsFunc(hops, func(h hop) bool {
+		_, port := r.ports[h.ifindex]
+		return !port && r.mirror.alive(h)
+	})
 }
 
 func (r *resolver) acquireLeg(h hop) (*adjacency, error) {

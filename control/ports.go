@@ -19,8 +19,13 @@ func checkPorts(names []string, m *Mirror) error {
 		if slices.Contains(names[:i], name) {
 			return fmt.Errorf("port %s: named twice", name)
 		}
-		if err := checkPort(name, m.linkByName(name)); err != nil {
+		l := m.linkByName(name)
+		if err := checkPort(name, l); err != nil {
 			return err
+		}
+		if l.Master != 0 {
+			return fmt.Errorf("port %s: belongs to %s, which is a bridge, bond or VRF: take it out with `ip link set dev %s nomaster`",
+				name, m.linkName(l.Master), name)
 		}
 	}
 	return nil

@@ -278,7 +278,7 @@ func (r *resolver) setPorts(ports map[int]dataplane.PortID) {
 	}
 	var ch Change
 	for _, g := range r.groups {
-		if g.onLink() {
+		if g.onLink() || len(g.hops) > 1 {
 			r.changeGroup(g, g.hops)
 		}
 	}

@@ -1,8 +1,10 @@
 package control
 
 import (
+	"errors"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/fwd6/fwd6/dataplane"
@@ -35,6 +37,7 @@ type supervisor struct {
 	triedAt time.Time
 	ready   bool             // packets have been forwarded
 	due     <-chan time.Time // when to open or reopen; nil: no need
+	dueAt   time.Time
 	why     string
 	retry   time.Duration
 	retired dataplane.Stats // of Forwarders closed
@@ -50,11 +53,13 @@ func (s *supervisor) start() error {
 	return s.open()
 }
 
-// open fills the FIB for the ports that exist and lets packets in to it.
-func (s *supervisor) open() error {
+// open fills the FIB for the ports that exist, but for those in without, and
+// lets packets in to it.
+func (s *supervisor) open(without ...dataplane.PortID) error {
 	s.c.publishAll()
 	ports := present(s.c.cfg.Ports, s.c.mirror)
-	s.due, s.tried, s.triedAt = nil, ports, time.Now()
+	s.due, s.tried, s.triedAt = nil, slices.Clone(ports), time.Now()
+	ports = slices.DeleteFunc(ports, func(p dataplane.PortConfig) bool { return slices.Contains(without, p.ID) })
 	egress := map[int]dataplane.PortID{}
 	for _, p := range ports {
 		egress[p.Ifindex] = p.ID
@@ -96,18 +101,21 @@ func (s *supervisor) close() error {
 	if f == nil {
 		return nil
 	}
-	s.retired = addStats(s.retired, f.Stats())
 	s.forwarder, s.opened = nil, nil
 	err := f.Close()
+	s.retired = addStats(s.retired, f.Stats())
 	if s.c.resolver.reclaimable() {
 		s.c.resolver.reclaim() // its workers have ended
 	}
 	return err
 }
 
-// schedule has the Forwarder replaced after a while.
+// schedule has the Forwarder replaced after a while, or sooner if that was
+// planned.
 func (s *supervisor) schedule(delay time.Duration, why string) {
-	s.due, s.why = time.After(delay), why
+	if at := time.Now().Add(delay); s.due == nil || at.Before(s.dueAt) {
+		s.due, s.dueAt, s.why = time.After(delay), at, why
+	}
 }
 
 // reopen replaces the Forwarder by one for the ports that exist now.
@@ -117,10 +125,24 @@ func (s *supervisor) reopen() {
 	if err := s.close(); err != nil {
 		s.log.Debug("closing the ports", "cause", err)
 	}
-	if err := s.open(); err != nil {
+	var bad []dataplane.PortID
+	err := s.open()
+	for failed := new(dataplane.PortError); err != nil && errors.As(err, &failed) && !slices.Contains(bad, failed.ID); {
+		// One port must not keep the others from being forwarded through.
+		s.log.Error("port cannot be opened: the kernel forwards through it", "cause", err)
+		bad = append(bad, failed.ID)
+		err = s.open(bad...)
+	}
+	switch {
+	case err != nil:
 		s.backOff(err)
+	case len(bad) > 0:
+		s.backOff(errPortsLeft)
 	}
 }
+
+// errPortsLeft says that some ports could not be opened, and others could.
+var errPortsLeft = errors.New("not all ports are open")
 
 // fail has the Forwarder replaced because it cannot go on. If its device is
 // gone, that is told soon and is the better reason.
@@ -132,7 +154,6 @@ func (s *supervisor) fail(err error) {
 
 // backOff schedules the next attempt. What had worked for long is tried again
 // soon.
-
 func (s *supervisor) backOff(err error) {
 	if time.Since(s.triedAt) > retryOpenMost {
 		s.retry = 0
@@ -207,13 +228,20 @@ func (s *supervisor) followLocal() {
 	s.local = now
 }
 
-// whyPassing says why the kernel would not forward what arrives on a device as
-// fwd6 does; it is empty if it would.
-func (s *supervisor) whyPassing(ifindex int) string {
+// whyPassing says why what arrives on a port is not fwd6's to forward; it is
+// empty if it is.
+func (s *supervisor) whyPassing(p dataplane.PortConfig) string {
 	if s.c.fault != "" {
 		return s.c.fault
 	}
-	return linkFault(s.c.mirror.links[ifindex])
+	link := s.c.mirror.links[p.Ifindex]
+	if why := linkFault(link); why != "" {
+		return why
+	}
+	if link.MTU > p.MTU {
+		return "its MTU has grown beyond what it was opened for" // until it is opened again
+	}
+	return ""
 }
 
 // setPassing marks the ports that are to be left to the kernel from the start,
@@ -221,7 +249,7 @@ func (s *supervisor) whyPassing(ifindex int) string {
 func (s *supervisor) setPassing(ports []dataplane.PortConfig) map[dataplane.PortID]string {
 	passing := map[dataplane.PortID]string{}
 	for i, p := range ports {
-		why := s.whyPassing(p.Ifindex)
+		why := s.whyPassing(p)
 		passing[p.ID], ports[i].Passing = why, why != ""
 		if why != "" && s.c.fault == "" {
 			s.log.Info("port is left to the kernel", "port", p.Name, "cause", why)
@@ -234,7 +262,7 @@ func (s *supervisor) setPassing(ports []dataplane.PortConfig) map[dataplane.Port
 // would not forward it as fwd6 does.
 func (s *supervisor) followPassing() {
 	for _, p := range s.opened {
-		why := s.whyPassing(p.Ifindex)
+		why := s.whyPassing(p)
 		was := s.passing[p.ID]
 		if why == was {
 			continue

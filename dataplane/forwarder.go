@@ -54,6 +54,7 @@ type Forwarder struct {
 	failed  chan error
 	done    sync.WaitGroup // workers
 	cancel  []func() error // what Close undoes, last first
+	last    *Stats         // what Stats gives after Close
 }
 
 // port is an open port.
@@ -117,7 +118,7 @@ func (fw *Forwarder) measure(ports []PortConfig) error {
 	for _, cfg := range ports {
 		rx, tx, err := xdp.Queues(cfg.Name)
 		if err != nil {
-			return fmt.Errorf("port %s: %w", cfg.Name, err)
+			return &PortError{cfg, err}
 		}
 		fw.ports = append(fw.ports, &port{PortConfig: cfg, queues: rx, sends: tx})
 	}
@@ -164,7 +165,7 @@ func (fw *Forwarder) attach(mode xdp.AttachMode, workers int, local []netip.Addr
 			Ifindex: p.Ifindex, Name: p.Name, MAC: p.MAC, Mode: mode, MultiBuffer: multiBuffer(fw.ports),
 		})
 		if err != nil {
-			return fmt.Errorf("port %s: %w", p.Name, err)
+			return &PortError{p.PortConfig, err}
 		}
 		fw.undo(p.program.Close)
 		if why := p.program.FellBack(); why != nil {
@@ -275,6 +276,7 @@ func (fw *Forwarder) ifindexes() []int {
 func (fw *Forwarder) start(cpus []int) error {
 	makeRoom(len(fw.workers))
 	fw.punter.start()
+	fw.undo(fw.keepStats)
 	fw.undo(fw.punter.stop)
 	started := make(chan struct{})
 	for i, w := range fw.workers {

@@ -30,6 +30,18 @@ func (fw *Forwarder) withPort(id PortID, do func(*port) error) error {
 	return fmt.Errorf("port %d: not open", id)
 }
 
+// PortError says that one port cannot be opened.
+type PortError struct {
+	PortConfig
+	Err error
+}
+
+// Error implements error.
+func (e *PortError) Error() string { return fmt.Sprintf("port %s: %v", e.Name, e.Err) }
+
+// Unwrap returns why.
+func (e *PortError) Unwrap() error { return e.Err }
+
 // PortStatus is how a port is attached.
 type PortStatus struct {
 	ID       PortID
@@ -62,9 +74,20 @@ type PortStats struct {
 	Sorted                                 map[string]uint64 // where the XDP program sent them
 }
 
-// Stats adds up what the workers and the kernel have counted. A port that can
-// no longer be asked (its device is gone) keeps what the workers counted.
+// keepStats keeps the counts for after Close. Nothing is counted any more.
+func (fw *Forwarder) keepStats() error {
+	last := fw.Stats()
+	fw.last = &last
+	return nil
+}
+
+// Stats adds up what the workers and the kernel have counted, after Close too.
+// A port that can no longer be asked (its device is gone) keeps what the
+// workers counted.
 func (fw *Forwarder) Stats() Stats {
+	if fw.last != nil {
+		return *fw.last
+	}
 	byID := Stats{Ports: make([]PortStats, fw.ports[len(fw.ports)-1].ID+1)}
 	for _, w := range fw.workers {
 		w.shown.addTo(&byID)

@@ -46,6 +46,8 @@ func (r *resolver) routeInfo(k prefixKey, addr netip.Addr) RouteInfo {
 	}
 	if g, _ := r.targets.get(k); g != nil && g.starved {
 		info.Reason = dataplane.PuntRoute
+	} else if v.reason == dataplane.Forward && r.mixed(v.hops) {
+		info.Reason = dataplane.PuntEgress
 	}
 	if len(v.routes) == 0 {
 		return info // an address that the kernel answers for

@@ -168,6 +168,13 @@ func TestRules(t *testing.T) {
 		{"multipath", []rtnl.Object{to("2001:db8::/32", 1, "fe80::1", func(r *rtnl.Route) {
 			r.Legs = append(r.Legs, by(2, "fe80::1"), by(3, "fe80::2"))
 		})}, "2001:db8::1", []string{"0", "1", "punt_neighbor"}},
+		{"multipath with a leg by no port", []rtnl.Object{to("2001:db8::/32", 1, "fe80::1", func(r *rtnl.Route) {
+			r.Legs = append(r.Legs, by(4, "fe80::1"))
+		})}, "2001:db8::1", []string{"punt_egress"}},
+		{"multipath with a dead leg by no port", []rtnl.Object{
+			to("2001:db8::/32", 1, "fe80::1", func(r *rtnl.Route) { r.Legs = append(r.Legs, by(4, "fe80::1"), by(2, "fe80::1")) }),
+			link(4, func(l *rtnl.Link) { l.Up, l.Carrier, l.Flags = false, false, 0 }),
+		}, "2001:db8::1", []string{"0", "1"}},
 		{"multipath of one protocol ra", []rtnl.Object{
 			to("::/0", 1, "fe80::1", func(r *rtnl.Route) { r.Protocol = rtProtRA }),
 			to("::/0", 1, "fe80::1", func(r *rtnl.Route) {
@@ -246,6 +253,29 @@ func TestOnLink(t *testing.T) {
 	w.goes("2001:db8::7", "punt_neighbor")
 	w.tell(neighbor(1, "2001:db8::7", nudReachable))
 	w.goes("2001:db8::7", "0")
+}
+
+// Ports that come and go: what leads to them follows.
+func TestSetPorts(t *testing.T) {
+	w := newWorld(t)
+	w.tell(to("2001:db8::/32", 1, "fe80::1"), to("2001:db8:1::/48", 1, "fe80::1", func(r *rtnl.Route) { r.Legs = append(r.Legs, by(2, "fe80::1")) }),
+		to("2001:db8:2::/64", 1, "", metric(256)), neighbor(1, "2001:db8:2::5", nudReachable))
+	check := func(single, multi, glean, host []string) {
+		t.Helper()
+		w.goes("2001:db8::1", single...)
+		w.goes("2001:db8:1::1", multi...)
+		w.goes("2001:db8:2::1", glean...)
+		w.goes("2001:db8:2::5", host...)
+		checkBooks(t, w.r, "then")
+	}
+	egress := []string{"punt_egress"}
+	check([]string{"0"}, []string{"0", "1"}, []string{"punt_glean"}, []string{"0"})
+	w.r.setPorts(map[int]dataplane.PortID{2: 1})
+	check(egress, egress, egress, egress)
+	w.r.setPorts(nil)
+	check(egress, egress, egress, egress)
+	w.r.setPorts(map[int]dataplane.PortID{1: 7, 2: 1})
+	check([]string{"7"}, []string{"1", "7"}, []string{"punt_glean"}, []string{"7"})
 }
 
 // A multipath of objects with on-link legs: each leg for itself.

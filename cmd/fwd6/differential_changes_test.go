@@ -53,10 +53,10 @@ func TestChanges(t *testing.T) {
 		change("the host's MAC changes", func(w *world) error { return w.R1.AddNeighbor(onlink, moved) }),
 		change("the gateway's MAC changes back", func(w *world) error { return w.R1.AddNeighbor(w.B0.Addr, mac("b0")) }),
 		change("the host's MAC changes back", func(w *world) error { return w.R1.AddNeighbor(onlink, mac("b0")) }),
-		own("R's own MAC changes at the egress", func(w *world) error { return setMAC(w, w.R1, moved) }),
-		own("R's own MAC changes back", func(w *world) error { return setMAC(w, w.R1, w.R1.MAC) }),
-		own("R's own MAC changes at the ingress", func(w *world) error { return setMAC(w, w.R0, moved) }),
-		own("R's own MAC changes back", func(w *world) error { return setMAC(w, w.R0, w.R0.MAC) }),
+		own("R's own MAC changes at the egress", func(w *world) error { return setMAC(w.R1, moved) }),
+		own("R's own MAC changes back", func(w *world) error { return setMAC(w.R1, w.R1.MAC) }),
+		own("R's own MAC changes at the ingress", func(w *world) error { return setMAC(w.R0, moved) }),
+		own("R's own MAC changes back", func(w *world) error { return setMAC(w.R0, w.R0.MAC) }),
 		change("egress of 1300 bytes", func(w *world) error { return w.R1.SetMTU(1300) }),
 		change("egress of 1280 bytes", func(w *world) error { return w.R1.SetMTU(1280) }),
 		change("egress of 1500 bytes", func(w *world) error { return w.R1.SetMTU(1500) }),
@@ -96,7 +96,7 @@ func TestChanges(t *testing.T) {
 		{name: "as it was", frames: probe[:2], transit: true},
 		quiet("no IPv6 at the ingress", func(w *world) error { return w.R.Sysctl("ipv6/conf/r0/disable_ipv6", "1") }),
 		quiet("IPv6 at the ingress", func(w *world) error {
-			return errors.Join(w.R.Sysctl("ipv6/conf/r0/disable_ipv6", "0"), w.R0.AddAddress(netip.PrefixFrom(w.R0.Addr, 64)), addHosts(w, w.R0))
+			return errors.Join(w.R.Sysctl("ipv6/conf/r0/disable_ipv6", "0"), w.R0.AddAddress(netip.PrefixFrom(w.R0.Addr, 64)), addHosts(w.R0))
 		}),
 		{name: "as it was, again", frames: probe[:2], transit: true},
 	}
@@ -111,19 +111,15 @@ func TestChanges(t *testing.T) {
 
 // setMAC changes the MAC of a port of R, which costs it its neighbors, and
 // brings these back.
-func setMAC(w *world, p *xdptest.Port, mac net.HardwareAddr) error {
-	return errors.Join(p.SetMAC(mac), addHosts(w, p))
+func setMAC(p *xdptest.Port, mac net.HardwareAddr) error {
+	return errors.Join(p.SetMAC(mac), addHosts(p))
 }
 
 // addHosts makes those behind a port its neighbors.
-func addHosts(w *world, p *xdptest.Port) error {
+func addHosts(p *xdptest.Port) error {
 	var errs []error
-	for i, h := range w.hosts {
-		if h.Peer == p {
-			for _, a := range []netip.Addr{hostOn(i), h.Addr, h.Link} {
-				errs = append(errs, p.AddNeighbor(a, h.MAC))
-			}
-		}
+	for _, a := range []netip.Addr{hostBehind[p.Peer.Name], p.Peer.Addr, p.Peer.Link} {
+		errs = append(errs, p.AddNeighbor(a, p.Peer.MAC))
 	}
 	return errors.Join(errs...)
 }

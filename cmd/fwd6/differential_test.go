@@ -23,7 +23,8 @@ type scenario struct {
 	ports   []string           // of fwd6; r0 and r1 if none
 	steps   []step
 
-	redirects bool // are compared, too: few enough are sent
+	check     func(*testing.T, *world) // after the steps with fwd6
+	redirects bool                     // are compared, too: few enough are sent
 }
 
 // step sends frames by one host's port.
@@ -68,6 +69,9 @@ func differential(t *testing.T, s scenario, variants map[string][]string) {
 				w.start(t, s.portsOrBoth(), args...)
 			}
 			s.run(t, w, reference)
+			if w.fwd6 != nil && s.check != nil {
+				s.check(t, w)
+			}
 			if w.slowest.name != "" {
 				t.Logf("changes were followed within %v, the slowest: %s", w.slowest.took.Round(time.Millisecond), w.slowest.name)
 			}

@@ -28,6 +28,8 @@ var (
 	hostB = addr("fd66:1::99") // behind b0
 	hostC = addr("fd66:2::99") // behind b1
 	hostD = addr("fd66:3::99") // behind b2
+
+	hostBehind = map[string]netip.Addr{"a0": hostA, "b0": hostB, "b1": hostC, "b2": hostD}
 )
 
 // Next headers.

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -24,9 +23,10 @@ type world struct {
 	senders  map[string]*xdptest.Sender
 	captures map[string]*xdptest.Capture
 
-	fwd6  *forwarder // nil: R's kernel forwards alone
-	ports []string   // of R, that fwd6 has
-	count uint32     // sentinels sent so far
+	fwd6  *forwarder    // nil: R's kernel forwards alone
+	ports []string      // of R, that fwd6 has
+	gone  *xdptest.Port // of R, deleted
+	count uint32        // sentinels sent so far
 
 	slowest struct { // of the changes that were followed
 		name string
@@ -61,12 +61,15 @@ func newWorld(t testing.TB, config xdptest.Config) *world {
 			t.Fatal(err)
 		}
 	}
+	t.Cleanup(w.closeAll)
 	for _, p := range append([]*xdptest.Port{w.R0, w.R1}, w.Extra...) {
-		w.watch(t, p.Peer)
+		if err := w.watch(p.Peer); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if config.StaticNeighbors {
-		for i, host := range []netip.Addr{hostA, hostB, hostC, hostD}[:len(w.hosts)] {
-			if err := w.hosts[i].Peer.AddNeighbor(host, w.hosts[i].MAC); err != nil {
+		for _, h := range w.hosts {
+			if err := h.Peer.AddNeighbor(hostBehind[h.Name], h.MAC); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -75,20 +78,27 @@ func newWorld(t testing.TB, config xdptest.Config) *world {
 }
 
 // watch opens a sender and a capture at a host's port.
-func (w *world) watch(t testing.TB, p *xdptest.Port) {
-	t.Helper()
-	sender, err := p.Sender()
-	if err != nil {
-		t.Fatal(err)
+func (w *world) watch(p *xdptest.Port) (err error) {
+	if w.senders[p.Name], err = p.Sender(); err != nil {
+		return err
 	}
-	t.Cleanup(func() { sender.Close() })
-	capture, err := p.Capture(fromR)
-	if err != nil {
-		t.Fatal(err)
+	if w.captures[p.Name], err = p.Capture(fromR); err != nil {
+		return err
 	}
-	t.Cleanup(func() { capture.Close() })
 	w.hosts = append(w.hosts, p)
-	w.senders[p.Name], w.captures[p.Name] = sender, capture
+	return nil
+}
+
+// unwatch closes them, for a port that goes.
+func (w *world) unwatch(p *xdptest.Port) error {
+	w.hosts = slices.DeleteFunc(w.hosts, func(h *xdptest.Port) bool { return h == p })
+	return errors.Join(w.senders[p.Name].Close(), w.captures[p.Name].Close())
+}
+
+func (w *world) closeAll() {
+	for len(w.hosts) > 0 {
+		w.unwatch(w.hosts[0])
+	}
 }
 
 // fromR is true for redirects, which answer a packet, and for all else but what
@@ -194,12 +204,12 @@ func (w *world) flush(got output) error {
 	w.count++
 	payload := binary.BigEndian.AppendUint32(slices.Clone(sentinelMark), w.count)
 	missing := 0
-	for i, from := range w.hosts {
-		for j := range w.hosts {
-			if i == j {
+	for _, from := range w.hosts {
+		for _, to := range w.hosts {
+			if from == to {
 				continue
 			}
-			p := packet{src: hostOn(i), dst: hostOn(j), next: experiment, payload: payload}
+			p := packet{src: hostBehind[from.Name], dst: hostBehind[to.Name], next: experiment, payload: payload}
 			if err := w.senders[from.Name].Send(fromHost(from.Name, p.bytes())); err != nil {
 				return err
 			}
@@ -223,8 +233,6 @@ func (w *world) flush(got output) error {
 	}
 	return err
 }
-
-func hostOn(link int) netip.Addr { return []netip.Addr{hostA, hostB, hostC, hostD}[link] }
 
 // send sends the step's frames into R and collects what comes out until it is
 // as much as is wanted, or for so long.

@@ -39,7 +39,14 @@ func newFlooded(t *testing.T) *flooded {
 	for i := range destinations {
 		destinations[i] = netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 0, 1, 14: byte(i), 15: 1})
 	}
-	flood, err := traffic.Open(traffic.Config{From: w.A0, To: w.B0, Destinations: destinations})
+	return flood(t, w, w.B0, destinations)
+}
+
+// flood prepares a flood from A to a port of B. It must come before fwd6: while
+// a veth has an XDP program it looks ready for a flood, and then no more.
+func flood(t *testing.T, w *world, to *xdptest.Port, destinations []netip.Addr) *flooded {
+	t.Helper()
+	flood, err := traffic.Open(traffic.Config{From: w.A0, To: to, Destinations: destinations})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +67,7 @@ func (f *flooded) during(t *testing.T, d time.Duration, event func() error) traf
 	if result.Wrong() > 0 {
 		t.Errorf("arrived: %v, want good ones alone", result.Counts)
 	}
-	if asked := uint64(d.Seconds() * pace); result.Sent < asked*9/10 {
+	if asked := uint64(d.Seconds() * pace); result.Sent < asked/2 {
 		t.Errorf("sent %d packets, want about %d: this machine does not manage the load", result.Sent, asked)
 	}
 	return result

@@ -16,7 +16,7 @@ check-generated:
 lint:
 	gofmt -l . | (! grep .)
 	go vet ./...
-	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0 run
+	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
 
 test:
 	go test ./...

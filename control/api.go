@@ -113,12 +113,12 @@ func ParseAddr(s string) (netip.Addr, error) {
 func (a *api) routes(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	buffer := bufio.NewWriterSize(w, 1<<16)
-	defer buffer.Flush()
+	defer func() { _ = buffer.Flush() }() // an error: the client has gone
 	lines := json.NewEncoder(buffer)
 	err := a.from.Routes(r.Context(), func(route RouteInfo) error { return lines.Encode(route) })
 	if err != nil {
 		// The status line is sent; only the end can still say it.
-		lines.Encode(problem{err.Error()})
+		_ = lines.Encode(problem{err.Error()})
 	}
 }
 
@@ -144,5 +144,5 @@ func refuse(w http.ResponseWriter, status int, err error) {
 func reply(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(v) // an error: the client has gone
+	_ = json.NewEncoder(w).Encode(v) // an error: the client has gone
 }

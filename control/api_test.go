@@ -157,7 +157,7 @@ func TestClientGetsErrors(t *testing.T) {
 		}
 	}
 	stop := errors.New("enough")
-	if err := c.Routes(ctx, func(RouteInfo) error { return stop }); err != stop {
+	if err := c.Routes(ctx, func(RouteInfo) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("Routes = %v, want its function's error", err)
 	}
 }

@@ -73,7 +73,8 @@ func (k *fakeKernel) select6(table uint32, dst netip.Prefix, addr netip.Addr) []
 	first := usable[0]
 	different, nonLocal := false, false
 	for _, r := range usable {
-		if !(r.qualifies() && first.qualifies() && r.metric == first.metric) && r != first {
+		siblings := r.qualifies() && first.qualifies() && r.metric == first.metric
+		if !siblings && r != first {
 			different = true
 		}
 		if r.typ != rtnLocal && r.typ != rtnAnycast {

@@ -137,8 +137,7 @@ func vethRig(tb testing.TB, cfg xdp.SocketConfig, open open) *rig {
 // sockets.
 type lab struct {
 	*xdptest.Lab
-	queues   []xdp.Queue
-	programs []*ebpf.Map // XSKMAPs, by port
+	queues []xdp.Queue
 }
 
 func newLab(tb testing.TB, config xdptest.Config) *lab {

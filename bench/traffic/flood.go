@@ -150,9 +150,8 @@ const gro = "rx-gro"
 // openEntrance makes From's peer take redirected frames.
 func (f *Flood) openEntrance() error {
 	peer := f.config.From.Peer
-	if on, err := peer.Feature(gro); on || err != nil {
-		return err
-	}
+	// Set in any case: while another's XDP program is attached it is on unasked,
+	// and goes with the program.
 	if err := peer.SetFeature(gro, true); err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ itself, the kernel handles as before.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(*cobra.Command, []string) error {
 			return usageError{errors.New("what to do? `fwd6 help` lists the commands")}
 		},
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},

@@ -53,7 +53,7 @@ func (s *socket) receive(limit int, each func(netlink.Message)) (drained bool, e
 	var failure error
 	err = s.raw.Read(func(fd uintptr) bool {
 		drained, failure = s.read(int(fd), limit, each)
-		return failure != errNothing
+		return !errors.Is(failure, errNothing)
 	})
 	if err == nil {
 		err = failure
@@ -67,7 +67,7 @@ func (s *socket) tryReceive(limit int, each func(netlink.Message)) (drained bool
 	err = s.raw.Control(func(fd uintptr) {
 		drained, failure = s.read(int(fd), limit, each)
 	})
-	if err == nil && failure != errNothing {
+	if err == nil && !errors.Is(failure, errNothing) {
 		err = failure
 	}
 	return drained, err

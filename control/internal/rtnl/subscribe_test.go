@@ -100,7 +100,7 @@ func TestReceiveEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	time.AfterFunc(50*time.Millisecond, cancel)
 	if events, err := s.Receive(ctx); len(events) != 0 || !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: %v, error %v, want %v", events, err, context.Canceled)
+		t.Errorf("canceled: %v, error %v, want %v", events, err, context.Canceled)
 	}
 
 	ctx, cancel = context.WithTimeout(context.Background(), 50*time.Millisecond)

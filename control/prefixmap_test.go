@@ -51,6 +51,9 @@ func checkPrefixMap(t *testing.T, seed uint64, m *prefixMap[int], want map[netip
 	t.Helper()
 	sorted := slices.SortedFunc(maps.Keys(want), netip.Prefix.Compare)
 	k := keyOf(p)
+	if n := needless(m.root); n > 0 {
+		t.Fatalf("seed %d: %d nodes neither hold a value nor part others", seed, n)
+	}
 	if got, ok := m.get(k); ok != hasKey(want, p) || got != want[p] {
 		t.Fatalf("seed %d: get(%v) = %d, %v, want %d", seed, p, got, ok, want[p])
 	}
@@ -87,6 +90,18 @@ func checkPrefixMap(t *testing.T, seed uint64, m *prefixMap[int], want map[netip
 	if ok != (len(covering) > 0) || ok && found.prefix() != covering[len(covering)-1] {
 		t.Fatalf("seed %d: longest(%v) = %v, %v, want the last of %v", seed, p, found.prefix(), ok, covering)
 	}
+}
+
+// needless counts nodes that have no reason to be.
+func needless[V any](n *prefixNode[V]) int {
+	if n == nil {
+		return 0
+	}
+	count := needless(n.child[0]) + needless(n.child[1])
+	if !n.has && (n.child[0] == nil || n.child[1] == nil) {
+		count++
+	}
+	return count
 }
 
 func hasKey[K comparable, V any](m map[K]V, k K) bool { _, ok := m[k]; return ok }

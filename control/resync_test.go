@@ -120,6 +120,18 @@ func TestResyncReasons(t *testing.T) {
 				{Object: to("2001:db8::/64", 3, "", func(r *rtnl.Route) { r.Replace = true })},
 			})
 		}, true},
+		{"one of two alike gone", func(c *Controller) {
+			c.mirror.dumping = true
+			c.apply([]rtnl.Event{{Object: to("2001:db8::/64", 1, "")}, {Object: to("2001:db8::/64", 1, "")}})
+			c.mirror.dumping = false
+			c.apply([]rtnl.Event{{Deleted: true, Object: to("2001:db8::/64", 1, "")}})
+		}, true},
+		{"one told twice gone", func(c *Controller) {
+			c.apply([]rtnl.Event{
+				{Object: to("2001:db8::/64", 1, "")}, {Object: to("2001:db8::/64", 1, "")},
+				{Deleted: true, Object: to("2001:db8::/64", 1, "")},
+			})
+		}, false},
 		{"route at its end", func(c *Controller) {
 			c.apply([]rtnl.Event{{Object: to("2001:db8::/32", 1, "fe80::1", func(r *rtnl.Route) { r.HasExpires = true })}})
 			c.pollExpiring(time.Now())

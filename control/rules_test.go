@@ -278,6 +278,19 @@ func TestSetPorts(t *testing.T) {
 	check([]string{"7"}, []string{"1", "7"}, []string{"punt_glean"}, []string{"7"})
 }
 
+// An object that stops being on-link takes the entries of hosts along, and
+// brings them back.
+func TestObjectOnLink(t *testing.T) {
+	w := newWorld(t)
+	w.tell(&rtnl.NextHop{ID: 1, Leg: by(1, "")}, to("2001:db8::/64", 0, "", nextHop(1)), neighbor(1, "2001:db8::5", nudReachable))
+	w.goes("2001:db8::5", "0")
+	w.tell(&rtnl.NextHop{ID: 1, Leg: by(2, "fe80::1")})
+	w.goes("2001:db8::5", "1")
+	w.tell(&rtnl.NextHop{ID: 1, Leg: by(1, "")})
+	w.goes("2001:db8::5", "0")
+	w.goes("2001:db8::6", "punt_glean")
+}
+
 // A multipath of objects with on-link legs: each leg for itself.
 func TestOnLinkMultipath(t *testing.T) {
 	w := newWorld(t)

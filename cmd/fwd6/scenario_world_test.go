@@ -23,10 +23,11 @@ type world struct {
 	senders  map[string]*xdptest.Sender
 	captures map[string]*xdptest.Capture
 
-	fwd6  *forwarder    // nil: R's kernel forwards alone
-	ports []string      // of R, that fwd6 has
-	gone  *xdptest.Port // of R, deleted
-	count uint32        // sentinels sent so far
+	fwd6    *forwarder    // nil: R's kernel forwards alone
+	ports   []string      // of R, that fwd6 has
+	gone    *xdptest.Port // of R, deleted
+	count   uint32        // sentinels sent so far
+	objects int           // routes seen that lead to a next-hop object
 
 	slowest struct { // of the changes that were followed
 		name string

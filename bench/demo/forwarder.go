@@ -118,7 +118,7 @@ func (f *forwarder) end() error {
 		err = errors.Join(err, ended)
 	case <-time.After(endWithin):
 		err = errors.Join(fmt.Errorf("still running %v after SIGTERM", endWithin), err, f.cmd.Process.Kill())
-		_ = <-f.ended // that it was killed
+		<-f.ended //nolint:errcheck // it was killed, as was asked
 	}
 	if err != nil {
 		return fmt.Errorf("end fwd6: %w: %s", err, f.lastWords())

@@ -21,6 +21,7 @@ type Mirror struct {
 	proxies   map[netip.Addr]map[int]struct{} // addresses answered for, and on which links
 	nextHops  map[uint32]*rtnl.NextHop
 	users     map[uint32]int // routes of a next-hop object, by its ID
+	shared    map[string]*sharedRoute
 	local     routeTable
 	main      routeTable
 	expiring  map[prefixKey]struct{} // prefixes with routes that expire
@@ -45,7 +46,7 @@ type Mirror struct {
 // changes; a change is another slice.
 type routeTable = prefixMap[[]route]
 
-// route is a route, and when it ends.
+// route is a route, and when it ends. In a table its Dst means nothing.
 type route struct {
 	*rtnl.Route
 	deadline time.Time // the zero Time: never
@@ -60,6 +61,7 @@ func NewMirror() *Mirror {
 		proxies:   map[netip.Addr]map[int]struct{}{},
 		nextHops:  map[uint32]*rtnl.NextHop{},
 		users:     map[uint32]int{},
+		shared:    map[string]*sharedRoute{},
 		expiring:  map[prefixKey]struct{}{},
 		rules:     map[rtnl.Rule]struct{}{},
 	}

@@ -36,14 +36,14 @@ func (m *Mirror) applyRoute(r *rtnl.Route, deleted bool, now time.Time, ch *Chan
 	}
 	k := keyOf(r.Dst)
 	old, _ := t.get(k)
-	routes := old
 	if _, twins := m.twins[k]; twins && (deleted || r.Replace) {
 		m.doubt = "a route " + r.Dst.String() + " went, of which there may have been two"
 	}
+	var routes []route
 	if deleted {
-		routes = withoutRoute(routes, r)
+		routes = withoutRoute(old, r)
 	} else {
-		routes = m.withRoute(routes, route{r, deadline(r, now)})
+		routes = m.withRoute(old, route{r, deadline(r, now)})
 	}
 	m.setRoutes(t, k, old, routes, ch)
 }
@@ -75,12 +75,11 @@ func (m *Mirror) expired(k prefixKey, now time.Time) (over, ended bool) {
 	return over, ended
 }
 
-// setRoutes replaces the routes of k, keeps the books, and notes the change.
+// setRoutes replaces the routes of k, keeps the books, and notes the change. The
+// slice is the table's from then on.
 func (m *Mirror) setRoutes(t *routeTable, k prefixKey, old, routes []route, ch *Change) {
-	if slices.EqualFunc(old, routes, func(a, b route) bool { return a.Route == b.Route }) {
-		return
-	}
-	for _, r := range routes {
+	for i, r := range routes {
+		routes[i].Route = m.share(r.Route)
 		if r.NextHop != 0 {
 			m.users[r.NextHop]++
 		}
@@ -89,12 +88,16 @@ func (m *Mirror) setRoutes(t *routeTable, k prefixKey, old, routes []route, ch *
 		}
 	}
 	for _, r := range old {
+		m.unshare(r.Route)
 		if r.NextHop == 0 {
 			continue
 		}
 		if m.users[r.NextHop]--; m.users[r.NextHop] == 0 {
 			delete(m.users, r.NextHop)
 		}
+	}
+	if slices.Equal(old, routes) {
+		return
 	}
 	if len(routes) == 0 {
 		t.remove(k)
@@ -124,7 +127,7 @@ func siblings(r *rtnl.Route) bool {
 // samePlace says whether a and b compete by nothing but their age.
 func samePlace(a, b *rtnl.Route) bool { return a.Metric == b.Metric && a.Src == b.Src }
 
-// withRoute returns routes with r added.
+// withRoute returns a copy of routes with r added.
 func (m *Mirror) withRoute(routes []route, r route) []route {
 	first := -1         // of the same place
 	at, rivals := -1, 0 // the first that r may take the place of, and how many could be it
@@ -184,8 +187,8 @@ func insertRoute(routes []route, r route) []route {
 	return slices.Insert(slices.Clone(routes), at, r)
 }
 
-// withoutRoute returns routes without r, or without those legs of a multipath
-// that r names.
+// withoutRoute returns a copy of routes without r, or without those legs of a
+// multipath that r names.
 func withoutRoute(routes []route, r *rtnl.Route) []route {
 	for i, old := range routes {
 		if samePlace(old.Route, r) && sameRoute(old.Route, r) {
@@ -209,7 +212,7 @@ func withoutRoute(routes []route, r *rtnl.Route) []route {
 		routes[i].Route = &shrunk
 		return routes
 	}
-	return routes
+	return slices.Clone(routes)
 }
 
 // sameRoute says whether a and b, of the same place, are one route to the

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -294,9 +295,34 @@ func checkBooks(t *testing.T, r *resolver, when string) {
 			legs[a.adjacency]++
 		}
 	}
+	checkMirror(t, r.mirror, when)
 	for key, a := range r.adjacencies.byKey {
 		if a.refs != legs[a] || a.refs == 0 {
 			t.Fatalf("%s: adjacency %v has %d references, want %d", when, key, a.refs, legs[a])
+		}
+	}
+}
+
+// checkMirror counts what routes share.
+func checkMirror(t *testing.T, m *Mirror, when string) {
+	t.Helper()
+	shared, users := map[*rtnl.Route]int{}, map[uint32]int{}
+	for _, table := range []*routeTable{&m.local, &m.main} {
+		for _, routes := range table.all() {
+			for _, r := range routes {
+				shared[r.Route]++
+				if r.NextHop != 0 {
+					users[r.NextHop]++
+				}
+			}
+		}
+	}
+	if len(m.shared) != len(shared) || !maps.Equal(m.users, users) {
+		t.Fatalf("%s: %d contents of routes kept, users of objects %v, want %d, %v", when, len(m.shared), m.users, len(shared), users)
+	}
+	for _, s := range m.shared {
+		if s.refs != shared[s.Route] {
+			t.Fatalf("%s: %+v has %d users, want %d", when, s.Route, s.refs, shared[s.Route])
 		}
 	}
 }

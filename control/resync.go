@@ -164,6 +164,7 @@ func (c *Controller) synced() error {
 		return nil
 	}
 	s.synced = true
+	c.publishAll()
 	c.log.Info("the kernel's routes are read", "prefixes", c.resolver.targets.size, "dumps", s.count)
 	c.updateFault()
 	return c.ports.start()
@@ -189,7 +190,7 @@ func (m *Mirror) keepLacking(fresh *Mirror, counts map[tableKey]int) map[tableKe
 			})
 			if missed < patience && !gone {
 				lacking[name] = missed
-				fresh.setRoutes(t.fresh, k, nil, routes, &ignored)
+				fresh.setRoutes(t.fresh, k, nil, slices.Clone(routes), &ignored)
 			}
 		}
 	}

@@ -66,7 +66,7 @@ func (c *Controller) status() StatusInfo {
 		Groups:    c.resolver.fib.Groups.Len(),
 		Neighbors: len(c.mirror.neighbors),
 		FIBBytes:  c.resolver.fib.Routes.Bytes(),
-		Resyncs:   c.resync.count,
+		Resyncs:   max(c.resync.count, 1) - 1, // the first is none
 		Events:    c.events,
 		Undecoded: c.kernel.subscription.Undecoded(),
 		Passing:   c.fault,

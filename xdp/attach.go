@@ -44,16 +44,42 @@ var ErrAlreadyAttached = errors.New("port has another XDP program")
 // attach attaches the loaded program in the first mode that works.
 func (p *Program) attach() error {
 	if p.cfg.Mode == AttachGeneric {
-		return p.attachAs(AttachGeneric)
+		return p.attachGeneric()
 	}
-	native := p.attachAs(AttachNative)
+	native := p.attachNative()
 	if native == nil || p.cfg.Mode == AttachNative || !errors.Is(native, ErrNotSupported) {
 		return native
 	}
 	p.fellBack = native
-	if err := p.attachAs(AttachGeneric); err != nil {
+	if err := p.attachGeneric(); err != nil {
 		return fmt.Errorf("%w; %w", native, err)
 	}
+	return nil
+}
+
+// attachNative prefers the program that asks for VLAN tags.
+func (p *Program) attachNative() error {
+	err := p.loadAsking()
+	if err == nil {
+		err = p.attachAs(AttachNative, p.asking)
+		if err == nil || !errors.Is(err, ErrNotSupported) {
+			return err
+		}
+	}
+	why := err
+	if err := p.attachAs(AttachNative, p.objs.Plain); err != nil {
+		return err
+	}
+	p.keepTags(why)
+	return nil
+}
+
+// attachGeneric attaches the plain program: no other is allowed there.
+func (p *Program) attachGeneric() error {
+	if err := p.attachAs(AttachGeneric, p.objs.Plain); err != nil {
+		return err
+	}
+	p.keepTags(errGenericTags)
 	return nil
 }
 
@@ -63,12 +89,13 @@ const (
 	remainsPoll = 10 * time.Millisecond
 )
 
-// attachAs attaches in one mode. It waits for the remains of another fwd6.
-func (p *Program) attachAs(mode AttachMode) error {
+// attachAs attaches a program in one mode. It waits for the remains of another
+// fwd6.
+func (p *Program) attachAs(mode AttachMode, program *ebpf.Program) error {
 	p.setMode(mode)
 	deadline := time.Now().Add(remainsWait)
 	for {
-		err := p.attachOnce(mode)
+		err := p.attachOnce(mode, program)
 		if err == nil {
 			return nil
 		}
@@ -83,12 +110,12 @@ func (p *Program) attachAs(mode AttachMode) error {
 	}
 }
 
-func (p *Program) attachOnce(mode AttachMode) error {
+func (p *Program) attachOnce(mode AttachMode, program *ebpf.Program) error {
 	flags := link.XDPDriverMode
 	if mode == AttachGeneric {
 		flags = link.XDPGenericMode
 	}
-	l, err := link.AttachXDP(link.XDPOptions{Program: p.objs.Fwd6Sort, Interface: p.cfg.Ifindex, Flags: flags})
+	l, err := link.AttachXDP(link.XDPOptions{Program: program, Interface: p.cfg.Ifindex, Flags: flags})
 	if err == nil {
 		p.link = l
 	}

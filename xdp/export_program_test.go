@@ -16,7 +16,7 @@ func (s *Steering) Load(cfg PortConfig, frags bool) (*Program, error) {
 }
 
 // Kernel is the loaded program.
-func (p *Program) Kernel() *ebpf.Program { return p.objs.Fwd6Sort }
+func (p *Program) Kernel() *ebpf.Program { return p.objs.Plain }
 
 // SetGeneric has the program believe that it is in generic mode.
 func (p *Program) SetGeneric() { p.setMode(AttachGeneric) }

@@ -71,7 +71,7 @@ func Queues(name string) (rx, tx int, err error) {
 
 // Driver is the name of a device's driver, such as "veth".
 func Driver(name string) (string, error) {
-	driver, err := sys.EthtoolDriver(name)
+	driver, _, err := sys.EthtoolDriver(name)
 	if err != nil {
 		return "", fmt.Errorf("ask %s for its driver: %w", name, err)
 	}

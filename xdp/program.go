@@ -30,13 +30,22 @@ type Program struct {
 	mode     AttachMode
 	fellBack error
 	frags    bool
+	blind    error // see MissesVLAN
 
-	mu     sync.Mutex
-	closed bool
-	link   link.Link
-	objs   sortObjects
-	port   *sys.Words // one word, see bpf/sort.h
-	queues *sys.Words // wordsPerLine for each queue, the first is its worker
+	mu        sync.Mutex
+	closed    bool
+	link      link.Link
+	objs      objects
+	asking    *ebpf.Program // nil where kernel or driver does not have it
+	stripping *sys.StoppedFeatures
+	port      *sys.Words // one word, see bpf/sort.h
+	queues    *sys.Words // wordsPerLine for each queue, the first is its worker
+}
+
+// objects are the maps, and the program that runs everywhere.
+type objects struct {
+	sortMaps
+	Plain *ebpf.Program `ebpf:"fwd6_sort"`
 }
 
 // Flags in the port's word, above its MAC.
@@ -128,6 +137,11 @@ func (p *Program) Mode() AttachMode { return p.mode }
 
 // FellBack is why AttachAuto could not have native mode, or nil.
 func (p *Program) FellBack() error { return p.fellBack }
+
+// MissesVLAN is why frames may be steered although they have a VLAN tag, and
+// what to do about it, or nil. Such a tag is not among the frame's bytes, and
+// this kernel or driver does not tell the program of it.
+func (p *Program) MissesVLAN() error { return p.blind }
 
 // errDetached is returned by the methods of a Program after Close.
 var errDetached = errors.New("program is detached")
@@ -238,9 +252,9 @@ func (p *Program) Close() error {
 	return nil
 }
 
-// free releases what there is, the link first.
+// free releases what there is, the link before what it needs.
 func (p *Program) free() error {
-	var errs []error
+	errs := []error{p.restoreTags()}
 	if p.link != nil {
 		errs = append(errs, p.link.Close())
 	}
@@ -249,5 +263,5 @@ func (p *Program) free() error {
 			errs = append(errs, words.Close())
 		}
 	}
-	return errors.Join(append(errs, p.objs.Close())...)
+	return errors.Join(append(errs, p.objs.Close(), p.objs.Plain.Close(), p.asking.Close())...)
 }

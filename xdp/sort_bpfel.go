@@ -49,25 +49,27 @@ const (
 	sortVerdictPASS_HOP_BY_HOP sortVerdict = 7
 	sortVerdictPASS_OTHER_MAC  sortVerdict = 8
 	sortVerdictPASS_LOCAL      sortVerdict = 9
-	sortVerdictPASS_INJECTED   sortVerdict = 10
-	sortVerdictPASS_PASSING    sortVerdict = 11
-	sortVerdictPASS_STALE      sortVerdict = 12
-	sortVerdictPASS_NO_SOCKET  sortVerdict = 13
-	sortVerdictNUM_VERDICTS    sortVerdict = 14
+	sortVerdictPASS_VLAN       sortVerdict = 10
+	sortVerdictPASS_INJECTED   sortVerdict = 11
+	sortVerdictPASS_PASSING    sortVerdict = 12
+	sortVerdictPASS_STALE      sortVerdict = 13
+	sortVerdictPASS_NO_SOCKET  sortVerdict = 14
+	sortVerdictNUM_VERDICTS    sortVerdict = 15
 )
 
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	sortMapCounters   = "counters"
-	sortMapHeartbeats = "heartbeats"
-	sortMapLocal      = "local"
-	sortMapPort       = "port"
-	sortMapQueues     = "queues"
-	sortMapSockets    = "sockets"
-	sortProgFwd6Sort  = "fwd6_sort"
-	sortVarStaleTicks = "stale_ticks"
+	sortMapCounters        = "counters"
+	sortMapHeartbeats      = "heartbeats"
+	sortMapLocal           = "local"
+	sortMapPort            = "port"
+	sortMapQueues          = "queues"
+	sortMapSockets         = "sockets"
+	sortProgFwd6Sort       = "fwd6_sort"
+	sortProgFwd6SortAsking = "fwd6_sort_asking"
+	sortVarStaleTicks      = "stale_ticks"
 )
 
 // loadSort returns the embedded CollectionSpec for sort.
@@ -112,7 +114,8 @@ type sortSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type sortProgramSpecs struct {
-	Fwd6Sort *ebpf.ProgramSpec `ebpf:"fwd6_sort"`
+	Fwd6Sort       *ebpf.ProgramSpec `ebpf:"fwd6_sort"`
+	Fwd6SortAsking *ebpf.ProgramSpec `ebpf:"fwd6_sort_asking"`
 }
 
 // sortMapSpecs contains maps before they are loaded into the kernel.
@@ -184,12 +187,14 @@ type sortVariables struct {
 //
 // It can be passed to loadSortObjects or ebpf.CollectionSpec.LoadAndAssign.
 type sortPrograms struct {
-	Fwd6Sort *ebpf.Program `ebpf:"fwd6_sort"`
+	Fwd6Sort       *ebpf.Program `ebpf:"fwd6_sort"`
+	Fwd6SortAsking *ebpf.Program `ebpf:"fwd6_sort_asking"`
 }
 
 func (p *sortPrograms) Close() error {
 	return _SortClose(
 		p.Fwd6Sort,
+		p.Fwd6SortAsking,
 	)
 }
 

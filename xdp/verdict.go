@@ -8,7 +8,7 @@ type Verdict uint8
 // applies, in the order of the program's checks, is the one that is counted.
 const (
 	Steered       Verdict = iota
-	PassNotIPv6           // any other EtherType, VLAN tags included
+	PassNotIPv6           // any other EtherType, a VLAN tag's included
 	PassShort             // ends within the Ethernet or IPv6 header
 	PassVersion           // IPv6 by its EtherType, not by its version
 	PassMulticast         // destination or source
@@ -17,6 +17,7 @@ const (
 	PassHopByHop          // hop-by-hop options
 	PassOtherMAC          // not to the port's MAC
 	PassLocal             // destination is one of the host's addresses
+	PassVLAN              // has a VLAN tag that is not among its bytes (see MissesVLAN)
 	PassInjected          // handed back to the kernel (generic mode only)
 	PassPassing           // the port passes everything, see SetPassing
 	PassStale             // the queue's worker shows no sign of life
@@ -39,6 +40,7 @@ var verdictNames = [NumVerdicts]string{
 	PassHopByHop:  "pass_hop_by_hop",
 	PassOtherMAC:  "pass_other_mac",
 	PassLocal:     "pass_local",
+	PassVLAN:      "pass_vlan",
 	PassInjected:  "pass_injected",
 	PassPassing:   "pass_passing",
 	PassStale:     "pass_stale",

@@ -7,6 +7,9 @@
  *
  * Each port has its own instance of this program, with its own port, queues,
  * sockets and counters; heartbeats and local belong to all ports.
+ *
+ * It is there twice: fwd6_sort runs everywhere, fwd6_sort_asking asks the
+ * driver for VLAN tags too, and is bound to its device for that.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -139,7 +142,22 @@ static __always_inline enum verdict check_packet(struct ipv6hdr *ip6, void *end)
 	return STEER;
 }
 
-static __always_inline enum verdict check(struct xdp_md *ctx)
+/* Linux 6.8. A program that is not bound to a device does not load with it. */
+extern int bpf_xdp_metadata_rx_vlan_tag(const struct xdp_md *ctx, __be16 *proto,
+					__u16 *tci) __ksym __weak;
+
+/* Whether the frame has a VLAN tag that is not among its bytes: one that the
+ * device took out, or that a veth's peer left to the device. A socket gets
+ * only the bytes: the frame would leave its VLAN. */
+static __always_inline int has_tag_beside(struct xdp_md *ctx)
+{
+	__be16 proto = 0;
+	__u16 tci = 0;
+
+	return bpf_xdp_metadata_rx_vlan_tag(ctx, &proto, &tci) == 0;
+}
+
+static __always_inline enum verdict check(struct xdp_md *ctx, int asking)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct ethhdr *eth = data;
@@ -166,13 +184,15 @@ static __always_inline enum verdict check(struct xdp_md *ctx)
 		return PASS_OTHER_MAC;
 	if (bpf_map_lookup_elem(&local, &ip6->daddr))
 		return PASS_LOCAL;
+	/* Late, so that only what would be steered pays for it. */
+	if (asking && has_tag_beside(ctx))
+		return PASS_VLAN;
 	return check_worker(ctx->rx_queue_index);
 }
 
-SEC("xdp.frags")
-int fwd6_sort(struct xdp_md *ctx)
+static __always_inline int sort(struct xdp_md *ctx, int asking)
 {
-	__u32 v = check(ctx);
+	__u32 v = check(ctx, asking);
 	int action = XDP_PASS;
 	__u64 *count;
 
@@ -185,6 +205,18 @@ int fwd6_sort(struct xdp_md *ctx)
 	if (count)
 		(*count)++;
 	return action;
+}
+
+SEC("xdp.frags")
+int fwd6_sort(struct xdp_md *ctx)
+{
+	return sort(ctx, 0);
+}
+
+SEC("xdp.frags")
+int fwd6_sort_asking(struct xdp_md *ctx)
+{
+	return sort(ctx, 1);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

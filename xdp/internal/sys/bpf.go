@@ -13,6 +13,10 @@ import (
 // ProgXDPHasFrags is the load flag of programs that see frames in pieces.
 const ProgXDPHasFrags = unix.BPF_F_XDP_HAS_FRAGS
 
+// ProgXDPDevBound is the load flag of programs that run on one device only and
+// may ask its driver about a frame.
+const ProgXDPDevBound = unix.BPF_F_XDP_DEV_BOUND_ONLY
+
 // Words is the value of a mmapable BPF array map, as the 64-bit words that the
 // kernel's programs see.
 //

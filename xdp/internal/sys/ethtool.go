@@ -39,13 +39,19 @@ func EthtoolChannels(name string) (Channels, error) {
 	return c, err
 }
 
-// EthtoolDriver asks for the name of the driver of the link called name.
-func EthtoolDriver(name string) (string, error) {
+// EthtoolDriver asks for the name of the driver of the link called name, and
+// for the place of the device on its bus, which is "" for one that exists in
+// software only.
+func EthtoolDriver(name string) (driver, bus string, err error) {
 	info := unix.EthtoolDrvinfo{Cmd: unix.ETHTOOL_GDRVINFO}
 	if err := ethtool(name, unsafe.Pointer(&info)); err != nil {
-		return "", err
+		return "", "", err
 	}
-	return unix.ByteSliceToString(info.Driver[:]), nil
+	driver, bus = unix.ByteSliceToString(info.Driver[:]), unix.ByteSliceToString(info.Bus_info[:])
+	if bus == "N/A" { // what a bridge says
+		bus = ""
+	}
+	return driver, bus, nil
 }
 
 // ethtool runs one command of the ethtool ioctl.

@@ -206,7 +206,8 @@ func (w *kernelWalk) edges() []netip.Addr {
 	})
 }
 
-// Changes are in the FIB within 100 ms, and most far sooner.
+// Changes are in the FIB within 100 ms, most far sooner. On a machine that is
+// busy with other things one or two may be late.
 func TestReactionTime(t *testing.T) {
 	k := newKernelLab(t)
 	gateway := k.R1.Addr.Next()
@@ -224,19 +225,23 @@ func TestReactionTime(t *testing.T) {
 			return ""
 		}
 	}
+	late := 0
 	do := func(name string, err error, want ...string) {
 		t.Helper()
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		start := time.Now()
-		k.within(100*time.Millisecond, goes(want...))
-		t.Logf("%s: %v", name, time.Since(start).Round(100*time.Microsecond))
+		k.within(2*time.Second, goes(want...))
+		took := time.Since(start)
+		if t.Logf("%s: %v", name, took.Round(100*time.Microsecond)); took > 100*time.Millisecond {
+			late++
+		}
 	}
 	do("neighbor", k.R1.AddNeighbor(gateway, k.B0.MAC), "punt_no_route")
 	do("route added", k.R.AddRoutes(xdptest.Via(far, k.R1)), "forwarded")
 	do("neighbor moved", k.R1.AddNeighbor(gateway, net.HardwareAddr{2, 9, 9, 9, 9, 9}), "forwarded")
-	k.within(100*time.Millisecond, func() string {
+	k.within(2*time.Second, func() string {
 		if o := k.fibOf(addr)[0]; o.mac != [6]byte{2, 9, 9, 9, 9, 9} {
 			return fmt.Sprintf("packets go to %x", o.mac)
 		}
@@ -250,6 +255,9 @@ func TestReactionTime(t *testing.T) {
 	do("object removed", k.removeObject(7), "punt_no_route")
 	do("route again", k.R.AddRoutes(xdptest.Via(far, k.R1)), "forwarded")
 	do("link down", k.R1.SetUp(false), "punt_no_route")
+	if late > 2 {
+		t.Errorf("%d changes took more than 100 ms", late)
+	}
 }
 
 // The questions of the API, answered by a running Controller.
@@ -288,7 +296,7 @@ func TestQuestions(t *testing.T) {
 		{"2001:db8:9::5", RouteInfo{Reason: dataplane.PuntNoRoute}},
 	}
 	for _, tt := range tests {
-		k.within(100*time.Millisecond, func() string {
+		k.within(2*time.Second, func() string {
 			got, err := k.c.RouteGet(ctx, netip.MustParseAddr(tt.addr))
 			if err != nil || !reflect.DeepEqual(got, tt.want) {
 				return fmt.Sprintf("RouteGet(%s) = %+v, %v, want %+v", tt.addr, got, err, tt.want)
@@ -387,14 +395,22 @@ func TestPassing(t *testing.T) {
 		}
 		k.within(limit, states(want...))
 	}
-	const soon, polled = 100 * time.Millisecond, time.Second
+	const soon, polled = time.Second, 2 * time.Second
 	do(nil, soon, "", "forwarding", "forwarding", "forwarding")
 	do(k.setRule(fakeSource, true), soon, "a rule that only the kernel follows", "kernel", "kernel", "kernel")
 	do(k.setRule(fakeSource, false), soon, "", "forwarding", "forwarding", "forwarding")
 	do(k.R.Sysctl("ipv6/conf/all/forwarding", "0"), soon, "the kernel does not forward", "kernel", "kernel", "kernel")
 	do(k.R.Sysctl("ipv6/conf/all/forwarding", "1"), soon, "", "forwarding", "forwarding", "forwarding")
-	do(k.R.Sysctl("ipv6/conf/r1/disable_ipv6", "1"), soon, "", "forwarding", "kernel", "forwarding")
-	do(k.R.Sysctl("ipv6/conf/r1/disable_ipv6", "0"), soon, "", "forwarding", "forwarding", "forwarding")
+	best := time.Hour // of switching IPv6 off and on
+	for range 3 {
+		start := time.Now()
+		do(k.R.Sysctl("ipv6/conf/r1/disable_ipv6", "1"), polled, "", "forwarding", "kernel", "forwarding")
+		do(k.R.Sysctl("ipv6/conf/r1/disable_ipv6", "0"), polled, "", "forwarding", "forwarding", "forwarding")
+		best = min(best, time.Since(start))
+	}
+	if best > pollEvery/2 {
+		t.Errorf("IPv6 off and on is followed after %v at best: the routes that come and go with it tell sooner", best)
+	}
 	do(k.R1.SetUp(false), soon, "", "forwarding", "kernel", "forwarding")
 	do(k.R1.SetUp(true), polled, "", "forwarding", "forwarding", "forwarding")
 	do(k.R1.Delete(), polled, "", "forwarding", "absent", "forwarding")

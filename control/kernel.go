@@ -16,10 +16,8 @@ const (
 
 	rtProtRA = 9 // RTPROT_RA
 
-	// RTNH_F_…, of a leg.
-	rtnhDead     = 1
-	rtnhOnlink   = 4
-	rtnhLinkdown = 16
+	// RTNH_F_ONLINK: the gateway is on the link, whatever the routes say.
+	rtnhOnlink = 4
 
 	rtmCloned = 0x200 // RTM_F_CLONED
 

@@ -3,7 +3,6 @@ package main_test
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -11,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -263,12 +261,6 @@ func testBGP(t *testing.T, objects bool, speaker func(*testing.T, *xdptest.Names
 	}
 }
 
-// hop is where a route leads.
-type hop struct {
-	via netip.Addr
-	dev string
-}
-
 // wantedTable is where the prefixes lead by a table of bird's.
 func wantedTable(table int) map[netip.Prefix]hop {
 	want := map[netip.Prefix]hop{}
@@ -283,24 +275,13 @@ func wantedTable(table int) map[netip.Prefix]hop {
 
 // kernelTableIs compares the kernel's routes inside the covered prefix.
 func (w *world) kernelTableIs(want map[netip.Prefix]hop) error {
+	routes, err := w.kernelRoutes()
 	got := map[netip.Prefix]hop{}
-	err := w.R.Do(func() error {
-		lines, err := os.ReadFile("/proc/thread-self/net/ipv6_route")
-		for line := range strings.Lines(string(lines)) {
-			f := strings.Fields(line)
-			dst, err1 := hex.DecodeString(f[0])
-			bits, err2 := strconv.ParseUint(f[1], 16, 8)
-			via, err3 := hex.DecodeString(f[4])
-			if err := errors.Join(err1, err2, err3); err != nil {
-				return err
-			}
-			p := netip.PrefixFrom(netip.AddrFrom16([16]byte(dst)), int(bits))
-			if covered.Contains(p.Addr()) && p != covered {
-				got[p] = hop{netip.AddrFrom16([16]byte(via)), f[9]}
-			}
+	for _, r := range routes {
+		if covered.Contains(r.dst.Addr()) && r.dst != covered {
+			got[r.dst] = r.hop
 		}
-		return err
-	})
+	}
 	return errors.Join(err, sameTable(got, want))
 }
 

@@ -64,10 +64,10 @@ func TestChanges(t *testing.T) {
 		quiet("IPv6's MTU is 1500", func(w *world) error { return w.R.Sysctl("ipv6/conf/r1/mtu", "1500") }),
 
 		address("R's addresses", nil),
-		address("an address on lo", func(w *world) error { return lo(w).AddAddress(netip.PrefixFrom(addr("2001:db8:10::2"), 128)) }),
-		address("another on a port", func(w *world) error { return w.R1.AddAddress(prefix("2001:db8:1::1/64")) }),
+		address("an address on lo", func(w *world) error { return w.addAddress(lo(w), netip.PrefixFrom(addr("2001:db8:10::2"), 128)) }),
+		address("another on a port", func(w *world) error { return w.addAddress(w.R1, prefix("2001:db8:1::1/64")) }),
 		address("another on a device that is no port", func(w *world) error {
-			return w.router("r3").AddAddress(netip.PrefixFrom(addr("2001:db8:2::1"), 128))
+			return w.addAddress(w.router("r3"), netip.PrefixFrom(addr("2001:db8:2::1"), 128))
 		}),
 		address("the one on lo goes", func(w *world) error { return lo(w).RemoveAddress(netip.PrefixFrom(addr("2001:db8:10::2"), 128)) }),
 		address("the one on the port goes", func(w *world) error { return w.R1.RemoveAddress(prefix("2001:db8:1::1/64")) }),
@@ -96,7 +96,7 @@ func TestChanges(t *testing.T) {
 		{name: "as it was", frames: probe[:2], transit: true},
 		quiet("no IPv6 at the ingress", func(w *world) error { return w.R.Sysctl("ipv6/conf/r0/disable_ipv6", "1") }),
 		quiet("IPv6 at the ingress", func(w *world) error {
-			return errors.Join(w.R.Sysctl("ipv6/conf/r0/disable_ipv6", "0"), w.R0.AddAddress(netip.PrefixFrom(w.R0.Addr, 64)), addHosts(w.R0))
+			return errors.Join(w.R.Sysctl("ipv6/conf/r0/disable_ipv6", "0"), w.addAddress(w.R0, netip.PrefixFrom(w.R0.Addr, 64)), addHosts(w.R0))
 		}),
 		{name: "as it was, again", frames: probe[:2], transit: true},
 	}

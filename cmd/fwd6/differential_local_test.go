@@ -71,9 +71,9 @@ func TestOtherProtocols(t *testing.T) {
 func TestNeighbors(t *testing.T) {
 	unknown := func(w *world) error {
 		return errors.Join(
-			// Give up after 3 solicitations, one each 100 ms rather than 1 s.
-			w.R.Sysctl("ipv6/neigh/r1/retrans_time_ms", "100"),
-			w.R.Sysctl("ipv6/neigh/r0/retrans_time_ms", "100"),
+			// Give up after 3 solicitations, one each 60 ms rather than 1 s.
+			w.R.Sysctl("ipv6/neigh/r1/retrans_time_ms", "60"),
+			w.R.Sysctl("ipv6/neigh/r0/retrans_time_ms", "60"),
 			w.R0.AddNeighbor(hostA, mac("a0")), w.R1.AddNeighbor(hostB, mac("b0")),
 			w.R1.AddNeighbor(addr("fd66:1::98"), mac("b0")),
 			w.R1.AddNeighbor(addr("fd66:1::97"), net.HardwareAddr{2, 0, 0, 0, 0, 0x97}),
@@ -102,10 +102,10 @@ func TestNeighbors(t *testing.T) {
 		{name: "the link-local gateway, known", frames: burst("2001:db8:52::2", 3, 3)},
 		{name: "another host of the prefix", frames: burst("fd66:1::98", 0, 3), transit: true},
 		{name: "a host with a MAC of its own", frames: burst("fd66:1::97", 0, 3), transit: true},
-		{name: "a host that nobody is", frames: burst("fd66:1::77", 0, 3), settle: 600 * time.Millisecond},
-		{name: "the host again", frames: burst("fd66:1::77", 3, 3), settle: 600 * time.Millisecond},
-		{name: "a gateway that nobody is", frames: burst("2001:db8:76::1", 0, 3), settle: 600 * time.Millisecond},
-		{name: "a route whose hosts are on the link, and nobody is", frames: burst("2001:db8:aaaa::1", 0, 3), settle: 600 * time.Millisecond},
+		{name: "a host that nobody is", frames: burst("fd66:1::77", 0, 3), settle: 400 * time.Millisecond},
+		{name: "the host again", frames: burst("fd66:1::77", 3, 3), settle: 400 * time.Millisecond},
+		{name: "a gateway that nobody is", frames: burst("2001:db8:76::1", 0, 3), settle: 400 * time.Millisecond},
+		{name: "a route whose hosts are on the link, and nobody is", frames: burst("2001:db8:aaaa::1", 0, 3), settle: 400 * time.Millisecond},
 		{name: "the host is there", do: func(w *world) error {
 			return w.R1.AddNeighbor(addr("fd66:1::77"), net.HardwareAddr{2, 0, 0, 0, 0, 0x77})
 		}, frames: burst("fd66:1::77", 6, 3), transit: true},
@@ -115,9 +115,9 @@ func TestNeighbors(t *testing.T) {
 		{name: "a host of the on-link route is there", do: func(w *world) error {
 			return w.R1.AddNeighbor(addr("2001:db8:aaaa::2"), net.HardwareAddr{2, 0, 0, 0, 0, 0xaa})
 		}, frames: burst("2001:db8:aaaa::2", 6, 3), transit: true},
-		{name: "its neighbor is still nobody", frames: burst("2001:db8:aaaa::3", 0, 3), settle: 600 * time.Millisecond},
+		{name: "its neighbor is still nobody", frames: burst("2001:db8:aaaa::3", 0, 3), settle: 400 * time.Millisecond},
 		{name: "the host is gone", do: func(w *world) error { return w.R1.RemoveNeighbor(addr("fd66:1::77")) },
-			frames: burst("fd66:1::77", 9, 3), settle: 600 * time.Millisecond},
+			frames: burst("fd66:1::77", 9, 3), settle: 400 * time.Millisecond},
 		{name: "fwd6 forwards to those it learnt", frames: slices.Concat(
 			burst("fd66:1::50", 9, 1), burst("2001:db8:51::3", 9, 1), burst("2001:db8:52::3", 9, 1)), transit: true},
 	}

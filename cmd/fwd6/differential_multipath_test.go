@@ -255,9 +255,5 @@ func TestNexthopObjects(t *testing.T) {
 		}),
 		change("its member is deleted", func(w *world) error { return removeNexthop(w.R, 11) }),
 	}
-	// Solicitations for on-link hosts end before the next step counts.
-	prepare := func(w *world) error {
-		return errors.Join(addGateways(w), w.R.Sysctl("ipv6/neigh/r1/retrans_time_ms", "10"))
-	}
-	differential(t, scenario{config: threeLinks, ports: threePorts, prepare: prepare, steps: steps}, variants)
+	differential(t, scenario{config: threeLinks, ports: threePorts, prepare: addGateways, steps: steps}, variants)
 }

@@ -34,7 +34,7 @@ func startLink(w *world, p *xdptest.Port) error {
 	if err := eventually(time.Second, func() error { return carrier(p) }); err != nil {
 		return err
 	}
-	if err := p.AddAddress(netip.PrefixFrom(p.Addr, 64)); err != nil && !errors.Is(err, syscall.EEXIST) {
+	if err := w.addAddress(p, netip.PrefixFrom(p.Addr, 64)); err != nil && !errors.Is(err, syscall.EEXIST) {
 		return err
 	}
 	if err := addHosts(p); err != nil {

@@ -5,9 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -43,7 +41,8 @@ func (w *world) followed(name string, took time.Duration) {
 }
 
 // newWorld makes a lab in which R's answers do not depend on chance or time:
-// no flow labels of its own, no rate limits.
+// no flow labels of its own, no rate limits, and whom it looks for it looks for
+// longer than any test takes.
 func newWorld(t testing.TB, config xdptest.Config) *world {
 	t.Helper()
 	w := &world{
@@ -64,6 +63,9 @@ func newWorld(t testing.TB, config xdptest.Config) *world {
 	}
 	t.Cleanup(w.closeAll)
 	for _, p := range append([]*xdptest.Port{w.R0, w.R1}, w.Extra...) {
+		if err := w.R.Sysctl("ipv6/neigh/"+p.Name+"/retrans_time_ms", "1000000"); err != nil {
+			t.Fatal(err)
+		}
 		if err := w.watch(p.Peer); err != nil {
 			t.Fatal(err)
 		}
@@ -132,25 +134,6 @@ func (w *world) start(t testing.TB, ports []string, args ...string) {
 
 // followWithin is how soon fwd6 does what the kernel does after a change.
 const followWithin = 100 * time.Millisecond
-
-// kernelForwarded is how many IPv6 packets R's kernel has forwarded:
-// Ip6OutForwDatagrams (RFC 4293).
-func (w *world) kernelForwarded() (n uint64, err error) {
-	err = w.R.Do(func() error {
-		snmp, err := os.ReadFile("/proc/thread-self/net/snmp6")
-		if err != nil {
-			return err
-		}
-		for line := range strings.Lines(string(snmp)) {
-			if f := strings.Fields(line); len(f) == 2 && f[0] == "Ip6OutForwDatagrams" {
-				n, err = strconv.ParseUint(f[1], 10, 64)
-				return err
-			}
-		}
-		return errors.New("no Ip6OutForwDatagrams in /proc/net/snmp6")
-	})
-	return n, err
-}
 
 // output is what came out of R, by the host's port at which it arrived; sorted,
 // because what the kernel answers and what fwd6 forwards may overtake each

@@ -171,6 +171,9 @@ func (fw *Forwarder) attach(mode xdp.AttachMode, workers int, local []netip.Addr
 		if why := p.program.FellBack(); why != nil {
 			fw.log.Warn("native XDP refused, using generic mode, which is slow", "port", p.Name, "cause", why)
 		}
+		if why := p.program.MissesVLAN(); why != nil {
+			fw.log.Warn("VLAN tags may go unseen", "port", p.Name, "cause", why)
+		}
 	}
 	return nil
 }

@@ -150,12 +150,18 @@ const gro = "rx-gro"
 // openEntrance makes From's peer take redirected frames.
 func (f *Flood) openEntrance() error {
 	peer := f.config.From.Peer
-	// Set in any case: while another's XDP program is attached it is on unasked,
-	// and goes with the program.
+	was, err := peer.Feature(gro)
+	if err != nil {
+		return err
+	}
+	// Asked for in any case: while another's XDP program is attached it is on
+	// unasked, and goes with the program.
 	if err := peer.SetFeature(gro, true); err != nil {
 		return err
 	}
-	f.later(func() error { return peer.SetFeature(gro, false) })
+	if !was {
+		f.later(func() error { return peer.SetFeature(gro, false) })
+	}
 	return nil
 }
 

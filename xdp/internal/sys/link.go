@@ -9,16 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Link is what fwd6 needs to know about a link before it takes it as a port.
+// Link is what attaching needs to know about a link.
 type Link struct {
-	Ifindex    int
-	Name       string
-	Up         bool
-	Loopback   bool
-	Ethernet   bool
-	Master     int    // ifindex of the bridge, bond or VRF it belongs to, or 0
-	MasterKind string // what Master is, such as "bridge"; may be unknown: ""
-	XDP        LinkXDP
+	Ifindex int
+	Name    string
+	Up      bool
+	XDP     LinkXDP
 }
 
 // LinkXDP is the XDP program of a link.
@@ -87,10 +83,8 @@ func decodeLink(b []byte) (Link, error) {
 	}
 	flags := binary.NativeEndian.Uint32(b[8:])
 	l := Link{
-		Ifindex:  int(binary.NativeEndian.Uint32(b[4:])),
-		Up:       flags&unix.IFF_UP != 0,
-		Loopback: flags&unix.IFF_LOOPBACK != 0,
-		Ethernet: binary.NativeEndian.Uint16(b[2:]) == unix.ARPHRD_ETHER,
+		Ifindex: int(binary.NativeEndian.Uint32(b[4:])),
+		Up:      flags&unix.IFF_UP != 0,
 	}
 	attrs, err := netlink.NewAttributeDecoder(b[unix.SizeofIfInfomsg:])
 	if err != nil {
@@ -100,24 +94,11 @@ func decodeLink(b []byte) (Link, error) {
 		switch attrs.Type() {
 		case unix.IFLA_IFNAME:
 			l.Name = attrs.String()
-		case unix.IFLA_MASTER:
-			l.Master = int(attrs.Uint32())
-		case unix.IFLA_LINKINFO:
-			attrs.Nested(l.decodeInfo)
 		case unix.IFLA_XDP:
 			attrs.Nested(l.XDP.decode)
 		}
 	}
 	return l, attrs.Err()
-}
-
-func (l *Link) decodeInfo(attrs *netlink.AttributeDecoder) error {
-	for attrs.Next() {
-		if attrs.Type() == unix.IFLA_INFO_SLAVE_KIND {
-			l.MasterKind = attrs.String()
-		}
-	}
-	return nil
 }
 
 // xdpModes names the values of IFLA_XDP_ATTACHED (XDP_ATTACHED_DRV and

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/fwd6/fwd6/control/internal/rtnl"
@@ -76,8 +77,9 @@ type Controller struct {
 	calls  chan func()   // questions, to be answered between two changes
 	gone   chan struct{} // closed when Run returns
 
-	events uint64 // applied
-	fault  string // why all packets are left to the kernel; empty: they are not
+	events     uint64 // applied
+	heardPorts uint64 // how often the kernel told something of a port's link
+	fault      string // why all packets are left to the kernel; empty: they are not
 }
 
 // New connects to the kernel. Call Run next.
@@ -132,7 +134,7 @@ func (c *Controller) loop(ctx context.Context) error {
 		case told := <-c.kernel.told:
 			err = c.hear(told)
 		case answer := <-c.kernel.answers:
-			c.apply(answer.events)
+			c.applyLinks(answer)
 			c.applyProxies(answer.proxies)
 		case <-flush:
 			flush = nil
@@ -165,6 +167,12 @@ func (c *Controller) loop(ctx context.Context) error {
 // hear applies what the kernel told.
 func (c *Controller) hear(told told) error {
 	c.events += uint64(len(told.events))
+	if slices.ContainsFunc(told.events, func(e rtnl.Event) bool {
+		l, link := e.Object.(*rtnl.Link)
+		return link && slices.Contains(c.ports.ifindexes(), l.Ifindex)
+	}) {
+		c.heardPorts++
+	}
 	c.apply(told.events)
 	switch {
 	case told.err == nil:
@@ -201,7 +209,7 @@ func (c *Controller) apply(events []rtnl.Event) {
 	}
 	if c.change.ask {
 		c.change.ask = false
-		c.kernel.ask(request{links: c.ports.ifindexes()})
+		c.askLinks()
 	}
 	if c.change.state {
 		c.change.state = false
@@ -256,9 +264,25 @@ func (c *Controller) updateFault() {
 	c.ports.followPassing()
 }
 
+// askLinks asks for the ports' links as they are now.
+func (c *Controller) askLinks() {
+	c.kernel.ask(request{links: c.ports.ifindexes(), heard: c.heardPorts})
+}
+
+// applyLinks applies what was asked for, unless the kernel has told something
+// of the ports since then: that may be newer, so it is asked again.
+func (c *Controller) applyLinks(a answer) {
+	switch {
+	case a.heard == c.heardPorts:
+		c.apply(a.links)
+	case len(a.links) > 0:
+		c.askLinks()
+	}
+}
+
 // poll looks after what time alone changes.
 func (c *Controller) poll() {
-	c.kernel.ask(request{links: c.ports.ifindexes()})
+	c.askLinks()
 	if c.resolver.reclaimable() && c.ports.quiesce() {
 		c.resolver.reclaim()
 	}

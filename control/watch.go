@@ -40,13 +40,15 @@ type told struct {
 // request is something to ask the kernel.
 type request struct {
 	links     []int              // what are they now
+	heard     uint64             // what the controller had heard of them when it asked
 	neighbors []rtnl.NeighborKey // look after them
 	proxies   bool               // which are there
 }
 
 // answer is what came of a request.
 type answer struct {
-	events  []rtnl.Event
+	links   []rtnl.Event
+	heard   uint64   // of the request
 	proxies proxySet // nil if not asked for
 }
 
@@ -136,7 +138,7 @@ func (k *kernel) askAll(ctx context.Context) {
 		select {
 		case r := <-k.asked:
 			a := k.put(r)
-			if len(a.events) == 0 && a.proxies == nil {
+			if len(a.links) == 0 && a.proxies == nil {
 				continue
 			}
 			select {
@@ -150,8 +152,9 @@ func (k *kernel) askAll(ctx context.Context) {
 	}
 }
 
-// put asks the kernel. Errors mean that a device has gone, which is told too.
+// put asks the kernel.
 func (k *kernel) put(r request) (a answer) {
+	a.heard = r.heard
 	if len(r.neighbors) > 0 {
 		if err := k.conn.UseNeighbors(r.neighbors); err != nil {
 			k.log.Debug(err.Error())
@@ -159,11 +162,14 @@ func (k *kernel) put(r request) (a answer) {
 	}
 	for _, ifindex := range r.links {
 		l, err := k.conn.Link(ifindex)
-		if err != nil {
+		switch {
+		case err == nil:
+			a.links = append(a.links, rtnl.Event{Object: l})
+		case errors.Is(err, rtnl.ErrNotExist):
+			a.links = append(a.links, rtnl.Event{Deleted: true, Object: &rtnl.Link{Ifindex: ifindex}})
+		default:
 			k.log.Debug(err.Error())
-			continue
 		}
-		a.events = append(a.events, rtnl.Event{Object: l})
 	}
 	if r.proxies {
 		a.proxies = k.proxies()

@@ -190,13 +190,9 @@ func TestAlreadyAttached(t *testing.T) {
 	} {
 		id := hold(t, tt.port, "someone_else", tt.flags)
 		for _, mode := range []xdp.AttachMode{xdp.AttachAuto, xdp.AttachNative, xdp.AttachGeneric} {
-			start := time.Now()
 			_, err := attach(s, tt.port, mode)
 			if !errors.Is(err, xdp.ErrAlreadyAttached) {
 				t.Fatalf("attach in %v mode beside one in %s mode: %v, want %v", mode, tt.mode, err, xdp.ErrAlreadyAttached)
-			}
-			if took := time.Since(start); took > 500*time.Millisecond {
-				t.Errorf("refusal took %v: waited for a program that is not fwd6's", took)
 			}
 			want := fmt.Sprintf(`someone_else (id %d, %s mode); stop what attached it, or detach it with "ip link set dev %s xdp off"`,
 				id, tt.mode, tt.port.Name)

@@ -40,7 +40,6 @@ func TestChanges(t *testing.T) {
 	address := func(name string, do func(*world) error) step {
 		return step{name: name, do: do, frames: delivered, within: followWithin}
 	}
-	lo := func(w *world) *xdptest.Port { return &xdptest.Port{Name: "lo", NS: w.R, Ifindex: 1} }
 	moved := net.HardwareAddr{2, 0, 0, 0, 0, 0x42}
 	steps := []step{
 		{name: "as it begins", frames: probe},
@@ -64,12 +63,12 @@ func TestChanges(t *testing.T) {
 		quiet("IPv6's MTU is 1500", func(w *world) error { return w.R.Sysctl("ipv6/conf/r1/mtu", "1500") }),
 
 		address("R's addresses", nil),
-		address("an address on lo", func(w *world) error { return w.addAddress(lo(w), netip.PrefixFrom(addr("2001:db8:10::2"), 128)) }),
+		address("an address on lo", func(w *world) error { return w.addAddress(w.loopback(), netip.PrefixFrom(addr("2001:db8:10::2"), 128)) }),
 		address("another on a port", func(w *world) error { return w.addAddress(w.R1, prefix("2001:db8:1::1/64")) }),
 		address("another on a device that is no port", func(w *world) error {
 			return w.addAddress(w.router("r3"), netip.PrefixFrom(addr("2001:db8:2::1"), 128))
 		}),
-		address("the one on lo goes", func(w *world) error { return lo(w).RemoveAddress(netip.PrefixFrom(addr("2001:db8:10::2"), 128)) }),
+		address("the one on lo goes", func(w *world) error { return w.loopback().RemoveAddress(netip.PrefixFrom(addr("2001:db8:10::2"), 128)) }),
 		address("the one on the port goes", func(w *world) error { return w.R1.RemoveAddress(prefix("2001:db8:1::1/64")) }),
 		address("the one on the device goes", func(w *world) error {
 			return w.router("r3").RemoveAddress(netip.PrefixFrom(addr("2001:db8:2::1"), 128))

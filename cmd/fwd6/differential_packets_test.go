@@ -45,8 +45,7 @@ func plainRoutes(w *world) error {
 	if err := w.R0.AddNeighbor(addr("fd66::98"), mac("a0")); err != nil {
 		return err
 	}
-	lo := &xdptest.Port{Name: "lo", NS: w.R, Ifindex: 1}
-	return lo.AddAddress(netip.PrefixFrom(loopback, 128))
+	return w.addAddress(w.loopback(), netip.PrefixFrom(loopback, 128))
 }
 
 // to are destinations of every kind there is.

@@ -77,9 +77,12 @@ func compare(b *testing.B, routes, destinations int) {
 	closed, open, cpu := make([][]float64, len(forwarders)), make([][]float64, len(forwarders)), make([][]float64, len(forwarders))
 	for range turns {
 		for i, f := range forwarders {
-			stop := func() {}
+			pid, stop := 0, func() {}
 			if f.args != nil {
-				stop = start(b, lab, binary, f.args)
+				pid, stop = start(b, lab, binary, f.args)
+			}
+			if err := flood.Beside(pid); err != nil {
+				b.Fatal(err)
 			}
 			loop, err := flood.Loop(context.Background(), turnTime)
 			if err != nil {
@@ -126,7 +129,7 @@ func build(b *testing.B) string {
 }
 
 // start runs fwd6 in the lab's router and returns when it forwards.
-func start(b *testing.B, lab *xdptest.Lab, binary string, args []string) (stop func()) {
+func start(b *testing.B, lab *xdptest.Lab, binary string, args []string) (pid int, stop func()) {
 	b.Helper()
 	args = append([]string{"run", "--ports", "r0,r1", "--socket", filepath.Join(b.TempDir(), "socket")}, args...)
 	cmd := lab.R.Command(binary, args...)
@@ -153,7 +156,7 @@ func start(b *testing.B, lab *xdptest.Lab, binary string, args []string) (stop f
 	case <-time.After(20 * time.Second):
 		b.Fatal("fwd6 is not ready after 20 s")
 	}
-	return func() {
+	return cmd.Process.Pid, func() {
 		cmd.Process.Signal(os.Interrupt)
 		if err := cmd.Wait(); err != nil {
 			b.Errorf("fwd6 ended with %v", err)

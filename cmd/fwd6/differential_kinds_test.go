@@ -174,8 +174,7 @@ func TestNeighborsMove(t *testing.T) {
 		return errors.Join(
 			w.R.AddRoutes(xdptest.Route{Prefix: prefix("2001:db8:51::/48"), Legs: []xdptest.Leg{{Via: host, Port: w.R1}}}),
 			w.B0.AddAddress(netip.PrefixFrom(host, 64)),
-			w.R0.AddNeighbor(hostA, mac("a0")), w.R1.AddNeighbor(hostB, mac("b0")),
-			w.R.Sysctl("ipv6/neigh/r1/retrans_time_ms", "1000"))
+			w.R0.AddNeighbor(hostA, mac("a0")), w.R1.AddNeighbor(hostB, mac("b0")))
 	}
 	quiet := func(to netip.Addr, n byte) packet { return packet{dst: to, next: noNext, payload: []byte{n}} }
 	probe := frames("a0", quiet(host, 1), quiet(addr("2001:db8:51::1"), 2))

@@ -191,6 +191,26 @@ func TestNeighborsMove(t *testing.T) {
 	differential(t, scenario{prepare: prepare, steps: steps}, variants)
 }
 
+// A gateway that is taken away is asked for at once. If the operator puts it
+// back meanwhile, for good, then that must not be undone.
+func TestPermanentNeighborsStay(t *testing.T) {
+	probe := frames("a0", packet{dst: addr("2001:db8:1::1")}.echo(1, 20))
+	byKernel := frames("a0", packet{dst: addr("2001:db8:1::1")}.echo(2, 20).behind(options(hopByHop, 1, 4, 0, 0, 0, 0)))
+	var steps []step
+	for i := range 40 {
+		to := net.HardwareAddr{2, 0, 0, 0, 2, byte(i)}
+		pause := time.Duration(i) * 50 * time.Microsecond
+		steps = append(steps,
+			step{name: fmt.Sprintf("put back after %v", pause), do: func(w *world) error {
+				err := w.R1.RemoveNeighbor(w.B0.Addr)
+				time.Sleep(pause)
+				return errors.Join(err, w.R1.AddNeighbor(w.B0.Addr, to))
+			}, frames: probe, transit: true, within: followWithin},
+			step{name: fmt.Sprintf("the kernel still has it, put back after %v", pause), frames: byKernel})
+	}
+	differential(t, scenario{config: threeLinks, ports: threePorts, prepare: plainRoutes, steps: steps}, variants)
+}
+
 // A sender that leaves checksums to its device loses by fwd6, as by any XDP
 // program that redirects: fwd6 says so.
 func TestSaysWhoLeavesChecksumsUndone(t *testing.T) {

@@ -115,6 +115,36 @@ func (c *Conn) exchange(what string, request netlink.Message, each func(netlink.
 	return nil
 }
 
+// exchangeBatch sends requests in one datagram and gives what each of them is
+// answered to answer: a message, or the error that it failed with. Only the last
+// is acknowledged, so that of the others only questions and failures answer.
+func (c *Conn) exchangeBatch(what string, requests []netlink.Message, answer func(at int, m netlink.Message, err error)) error {
+	if len(requests) == 0 {
+		return nil
+	}
+	requests[len(requests)-1].Header.Flags |= netlink.Acknowledge
+	sent, err := c.s.nl.SendMessages(requests)
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	first := sent[0].Header.Sequence
+	done := false
+	return c.await(what, &done, func(m netlink.Message) {
+		at := int(m.Header.Sequence - first)
+		if at < 0 || at >= len(requests) || done {
+			return // left of a request that was given up
+		}
+		if m.Header.Type != netlink.Error {
+			answer(at, m, nil)
+			return
+		}
+		done = at == len(requests)-1
+		if err := acknowledgement(m); err != nil {
+			answer(at, m, err)
+		}
+	})
+}
+
 // await receives until done.
 func (c *Conn) await(what string, done *bool, answer func(netlink.Message)) error {
 	for !*done {

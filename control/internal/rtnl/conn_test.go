@@ -246,6 +246,52 @@ func TestUseNeighbors(t *testing.T) {
 	}
 }
 
+// What nothing has to be done about is left as it is, a permanent neighbor above
+// all; and so is one that somebody else makes at the same time.
+func TestUseNeighborLeavesAlone(t *testing.T) {
+	c := newLab(t)
+	c.newNeighborhood()
+	key := NeighborKey{Ifindex: 10, Addr: rt0Address("1001")}
+	state := func() (state uint16, lladdr [6]byte) {
+		t.Helper()
+		err := c.DumpNeighbors(func(e Event) error {
+			if n := e.Object.(*Neighbor); n.Ifindex == key.Ifindex && n.Addr == key.Addr {
+				state, lladdr = n.State, n.MAC
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state, lladdr
+	}
+	for _, want := range []uint16{unix.NUD_PERMANENT, unix.NUD_NOARP} {
+		c.setNeighbor(key.Addr, 0x33, want, 0)
+		if err := c.UseNeighbors([]NeighborKey{key}); err != nil {
+			t.Fatal(err)
+		}
+		if got, lladdr := state(); got != want || lladdr != mac(0x33) {
+			t.Errorf("state %#x at %x, want still %#x at %x", got, lladdr, want, mac(0x33))
+		}
+	}
+
+	// As if it had been made since the question.
+	c.setNeighbor(key.Addr, 0x33, unix.NUD_PERMANENT, 0)
+	var failures []error
+	request := neighborRequest(unix.RTM_NEWNEIGH, key, unix.NTF_USE, netlink.Create|netlink.Excl)
+	if err := c.exchangeBatch("use", []netlink.Message{request}, func(_ int, _ netlink.Message, err error) {
+		failures = append(failures, err)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if len(failures) != 1 || !errors.Is(failures[0], unix.EEXIST) {
+		t.Errorf("errors %v, want that it exists", failures)
+	}
+	if got, _ := state(); got != unix.NUD_PERMANENT {
+		t.Errorf("state %#x, want permanent", got)
+	}
+}
+
 func TestAcknowledgement(t *testing.T) {
 	because := attribute(unix.NLMSGERR_ATTR_MSG, text("because")...)
 	errno := u32(^uint32(unix.EPERM) + 1)

@@ -71,4 +71,6 @@
 //
 // Proxies (NTF_PROXY) are in dumps only; no message tells of them. An entry that
 // is being resolved is not told of, its outcome is.
+//
+// NTF_USE makes a permanent neighbor an ordinary one that has to be resolved.
 package rtnl

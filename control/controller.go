@@ -25,6 +25,10 @@ const (
 	// has become free is collected.
 	pollEvery = 250 * time.Millisecond
 
+	// tidyAtOnce is how many prefixes of the FIB are laid out anew between two
+	// other things, if that is worth it: some 10 ms.
+	tidyAtOnce = 50_000
+
 	// cleanedUp is how often routes that have ended are read again.
 	cleanedUp = 5 * time.Second
 
@@ -286,6 +290,7 @@ func (c *Controller) poll() {
 	if c.resolver.reclaimable() && c.ports.quiesce() {
 		c.resolver.reclaim()
 	}
+	c.resolver.fib.Routes.Tidy(tidyAtOnce)
 	c.pollExpiring(time.Now())
 }
 

@@ -254,6 +254,7 @@ func (fw *Forwarder) openWorker(m modes, f *FIB, w, workers int) error {
 		}
 	}
 	worker := NewWorker(f, backend, ids, fw.ifindexes())
+	fw.undo(func() error { worker.reader.Close(); return nil })
 	for s, p := range owners {
 		if queues[s].Queue >= p.sends {
 			worker.receiveOnly(s)

@@ -25,6 +25,9 @@ func collect(seq iter.Seq2[netip.Prefix, fib.GroupID]) (all []route) {
 // edges of every prefix of ps, present or not.
 func check(t *testing.T, tab *fib.Table, want *oracle.Table[fib.GroupID], ps []netip.Prefix) {
 	t.Helper()
+	if err := tab.Check(); err != nil {
+		t.Fatal(err)
+	}
 	if tab.Len() != want.Len() {
 		t.Fatalf("Len = %d, want %d", tab.Len(), want.Len())
 	}
@@ -50,9 +53,14 @@ func check(t *testing.T, tab *fib.Table, want *oracle.Table[fib.GroupID], ps []n
 		}
 	}
 	got := make([]fib.GroupID, len(addrs))
-	tab.LookupBatch(addrs, got)
-	if !slices.Equal(got, groups) {
-		t.Fatalf("LookupBatch = %v, want %v", got, groups)
+	for range fib.EachVariant(t) {
+		clear(got)
+		tab.LookupBatch(addrs, got)
+		for i, a := range addrs {
+			if got[i] != groups[i] {
+				t.Fatalf("%s: LookupBatch(%v) = %d, want %d", fib.Variant(), a.Netip(), got[i], groups[i])
+			}
+		}
 	}
 }
 

@@ -1,0 +1,127 @@
+package fib
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"slices"
+	"testing"
+)
+
+// EachVariant chooses one variant of LookupBatch after another, and in the end
+// the one that was chosen before.
+func EachVariant(tb testing.TB) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		before := Variant()
+		defer func() { _ = Use(before) }()
+		for _, name := range Variants() {
+			if err := Use(name); err != nil {
+				tb.Fatal(err)
+			}
+			if !yield(name) {
+				return
+			}
+		}
+	}
+}
+
+// Check says what is wrong with the trie: blocks that overlap, words that are
+// lost, values that the routes do not give.
+func (t *Table) Check() error {
+	t.reclaim()
+	var blocks []block
+	if err := t.blocks(&blocks); err != nil {
+		return err
+	}
+	slices.SortFunc(blocks, func(a, b block) int { return cmp.Compare(a.at, b.at) })
+	used := 0
+	for i, b := range blocks {
+		if i > 0 && blocks[i-1].at+blocks[i-1].size > b.at {
+			return fmt.Errorf("blocks %v and %v overlap", blocks[i-1], b)
+		}
+		if b.at >= t.from && b.at+b.size <= t.to {
+			used += int(b.size)
+		} else if !t.tidying.running {
+			return fmt.Errorf("block %v is not in %d to %d", b, t.from, t.to)
+		}
+	}
+	if used != t.used-t.pendingWords {
+		return fmt.Errorf("%d words lead somewhere, %d are in use and %d retired", used, t.used, t.pendingWords)
+	}
+	if t.used+t.free != int(t.top-t.from) {
+		return fmt.Errorf("%d words in use and %d free, want %d", t.used, t.free, t.top-t.from)
+	}
+	return t.checkRoutes()
+}
+
+func (t *Table) blocks(all *[]block) error {
+	for i := range uint32(numRoots) {
+		root := word(t.mem[t.view.Load().head+i])
+		*all = append(*all, block{root.block(), 1 << root.tag()})
+		for k := range uint32(1) << root.tag() {
+			if err := t.blocksOf(word(t.mem[root.block()+k]), all); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *Table) blocksOf(w word, all *[]block) error {
+	switch {
+	case w.lone():
+		if t.wide {
+			*all = append(*all, block{w.wideBlock(), 1})
+		}
+		return nil
+	case w.skip():
+		*all = append(*all, block{w.block(), skipSize})
+		if err := t.blocksOf(word(t.mem[w.block()+skipMiss]), all); err != nil {
+			return err
+		}
+		return t.blocksOf(word(t.mem[w.block()+skipWay]), all)
+	case !w.inner():
+		return fmt.Errorf("word %#x is of no kind", w)
+	}
+	front := t.leafWords(int(w.leaves()))
+	*all = append(*all, block{w.block() - front, front + w.kidWords()})
+	for k := range w.kidWords() {
+		if err := t.blocksOf(word(t.mem[w.block()+k]), all); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkRoutes checks order and covers.
+func (t *Table) checkRoutes() error {
+	n := 0
+	var last *entry
+	for c := (cursor{&t.routes, 0, 0}); c.entry() != nil; c = c.next() {
+		e := c.entry()
+		if last != nil && last.prefix().compare(e.prefix()) >= 0 {
+			return fmt.Errorf("%v comes before %v", last.prefix().netip(), e.prefix().netip())
+		}
+		cover := uint8(0)
+		for bits := int(e.bits) - 1; bits >= 0; bits-- {
+			if t.routes.get(prefix{e.addr.mask(uint8(bits)), uint8(bits)}) != nil {
+				cover = uint8(bits) + 1
+				break
+			}
+		}
+		if e.cover != cover {
+			return fmt.Errorf("%v: cover %d, want %d", e.prefix().netip(), e.cover, cover)
+		}
+		last = e
+		n++
+	}
+	for i, chunk := range t.routes.chunks {
+		if len(chunk) == 0 || t.routes.firsts[i] != chunk[0].prefix() {
+			return fmt.Errorf("chunk %d is empty, or begins with another than %v", i, t.routes.firsts[i].netip())
+		}
+	}
+	if n != t.routes.size {
+		return fmt.Errorf("%d entries, size %d", n, t.routes.size)
+	}
+	return nil
+}

@@ -1,0 +1,54 @@
+package fib
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+)
+
+// kernel is a form of LookupBatch that this processor can run.
+type kernel struct {
+	name  string
+	lanes int // addresses at a time; 0: the plain form, any number
+}
+
+const maxLanes = 64
+
+// kernels are all that there are, the fastest last.
+var kernels = append([]kernel{{name: "generic"}}, vectorKernels()...)
+
+var chosen atomic.Pointer[kernel]
+
+// The environment variable FWD6_CPU forces a form, if the processor has it.
+func init() {
+	chosen.Store(&kernels[len(kernels)-1])
+	if name := os.Getenv("FWD6_CPU"); name != "" {
+		if err := Use(name); err != nil {
+			fmt.Fprintln(os.Stderr, "fwd6: FWD6_CPU:", err)
+		}
+	}
+}
+
+// Variants names the forms of LookupBatch that this processor can run, the one
+// that is used by itself last.
+func Variants() (names []string) {
+	for _, k := range kernels {
+		names = append(names, k.name)
+	}
+	return names
+}
+
+// Use chooses the form for all tables. It is for tests and benchmarks.
+func Use(name string) error {
+	i := slices.IndexFunc(kernels, func(k kernel) bool { return k.name == name })
+	if i < 0 {
+		return fmt.Errorf("lookup variant %q: this processor has %s", name, strings.Join(Variants(), ", "))
+	}
+	chosen.Store(&kernels[i])
+	return nil
+}
+
+// Variant names the form that is used.
+func Variant() string { return chosen.Load().name }

@@ -37,7 +37,6 @@ func Hot(table []netip.Prefix, n, hot int, seed uint64) []netip.Addr {
 func Misses(table []netip.Prefix, n int, seed uint64) []netip.Addr {
 	r := rand.New(rand.NewPCG(seed, streamMisses))
 	cover := newCover(table)
-	global := netip.PrefixFrom(address(1<<61, 0), 3)
 	if cover.coversAll(global) {
 		return nil
 	}
@@ -85,8 +84,15 @@ func fill(n int, next func() netip.Addr) []netip.Addr {
 	return all
 }
 
-// within is a random address of a prefix.
+// global is what the Internet is (RFC 4291 §2.4): nobody forwards to multicast
+// and link-local addresses, so a default route's packets are for the rest.
+var global = netip.PrefixFrom(address(1<<61, 0), 3)
+
+// within is a random address of a prefix: of its global part if it has more.
 func within(r *rand.Rand, p netip.Prefix) netip.Addr {
+	if p.Bits() < global.Bits() && p.Contains(global.Addr()) {
+		p = global
+	}
 	a := p.Addr().As16()
 	high, low := binary.BigEndian.Uint64(a[:8]), binary.BigEndian.Uint64(a[8:])
 	if p.Bits() <= 64 {

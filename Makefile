@@ -12,6 +12,7 @@ generate:
 check-generated:
 	./xdp/bpf/check.sh
 	./bench/traffic/bpf/check.sh
+	./bench/lpm/bpf/check.sh
 
 lint:
 	gofmt -l . | (! grep .)

@@ -1,6 +1,6 @@
 # What a developer runs. `go test ./...` needs nothing of this.
 
-.PHONY: all generate check-generated lint test test-race test-privileged fuzz bench demo
+.PHONY: all generate check-generated lint test test-race test-privileged fuzz bench peers demo
 
 all: lint test
 
@@ -41,6 +41,13 @@ fuzz:
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./bench/...
+
+# What other forwarders look up with, for bench/fibbench: needs DPDK
+# (apt-get install libdpdk-dev pkg-config).
+peers: bench/peers/rte_fib6
+
+bench/peers/rte_fib6: bench/peers/rte_fib6.c
+	cc -O3 -march=native -Wall -Wextra -Werror -o $@ $< $$(pkg-config --cflags --libs libdpdk)
 
 demo:
 	go run ./cmd/fwd6 demo

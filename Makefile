@@ -1,6 +1,6 @@
 # What a developer runs. `go test ./...` needs nothing of this.
 
-.PHONY: all generate check-generated lint test test-race test-privileged fuzz bench peers demo
+.PHONY: all generate check-generated lint test test-race test-privileged fuzz bench bench-fib peers demo
 
 all: lint test
 
@@ -40,7 +40,12 @@ fuzz:
 	done
 
 bench:
-	go test -run '^$$' -bench . -benchmem ./bench/...
+	go test -run '^$$' -bench . -skip '^BenchmarkFIB$$' -benchmem ./bench/...
+
+# The table beside others. FIBBENCH=-quick takes 3 minutes, without it an hour.
+FIBBENCH ?= -quick
+bench-fib:
+	go run ./bench/fibbench $(FIBBENCH)
 
 # What other forwarders look up with, for bench/fibbench: needs DPDK
 # (apt-get install libdpdk-dev pkg-config).

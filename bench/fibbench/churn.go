@@ -33,14 +33,13 @@ func (b *bench) churnOne(c *contender, routes []lpm.Route, d lpm.Destinations) (
 	w := writer{table: c.table, rand: rand.New(rand.NewPCG(seed, 1)), routes: routes}
 	updates := 0
 	var failed error
-	start := time.Now()
+	var elapsed time.Duration
 	disturbed, err := b.beside(c.table, d, readers, func() {
-		for time.Since(start) < b.settings.churn && failed == nil {
+		for start := time.Now(); elapsed < b.settings.churn && failed == nil; elapsed = time.Since(start) {
 			_, failed = w.flap()
 			updates += 2
 		}
 	})
-	elapsed := time.Since(start)
 	if failed != nil {
 		err = failed
 	}

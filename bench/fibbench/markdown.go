@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 )
@@ -17,11 +18,11 @@ func (r *Report) markdown(w io.Writer) {
 		fmt.Fprintf(w, "- %s\n", note)
 	}
 	for _, m := range r.Missing {
-		where := ""
+		what := "- Without " + m.Peer
 		if m.Workload != "" {
-			where = fmt.Sprintf(" on %s with %s routes", m.Workload, grouped(m.Routes))
+			what = fmt.Sprintf("- %s gave up on %s with %s routes", m.Peer, m.Workload, grouped(m.Routes))
 		}
-		fmt.Fprintf(w, "- Without %s%s: %s.\n", m.Peer, where, strings.ReplaceAll(m.Reason, "\n", "; "))
+		fmt.Fprintf(w, "%s: %s.\n", what, strings.ReplaceAll(m.Reason, "\n", "; "))
 	}
 	for _, run := range r.Runs {
 		fmt.Fprintf(w, "\n## %s, %s routes\n\n", run.Workload, grouped(run.Routes))
@@ -145,7 +146,7 @@ func (r *Run) loads() (names []string) {
 func number(v float64) string {
 	switch {
 	case v >= 1000 || v <= -1000:
-		return grouped(int(v + 0.5))
+		return grouped(int(math.Round(v)))
 	case v >= 100 || v <= -100:
 		return fmt.Sprintf("%.0f", v)
 	case v >= 10 || v <= -10:

@@ -30,11 +30,11 @@ func kinds(routes []lpm.Route) []kind {
 			everything = r
 		}
 	}
-	all := []kind{{"/20 and longer", long}}
+	all := []kind{{"::/0", []lpm.Route{everything}}, {"/20 and longer", long}}
 	if len(long) < len(routes) {
 		all = append(all, kind{"any prefix", routes})
 	}
-	return append(all, kind{"::/0", []lpm.Route{everything}})
+	return all
 }
 
 // update times updates of every kind, each peer's in turn, with a reader.
@@ -119,35 +119,38 @@ func (b *bench) beside(table lpm.Table, d lpm.Destinations, processors []int, wr
 	var stop atomic.Bool
 	var lookups atomic.Int64
 	var wg sync.WaitGroup
-	ready, errs := make(chan struct{}), make(chan error, len(processors))
+	var running sync.WaitGroup // until all have begun
+	errs := make(chan error, len(processors))
 	for _, processor := range processors {
 		reader, err := table.NewReader()
 		if err != nil {
 			errs <- err
 			break
 		}
+		running.Add(1)
 		wg.Go(func() {
 			defer reader.Close()
-			if err := pin(b.cpus, processor); err != nil {
-				errs <- err
-				return
+			err := pin(b.cpus, processor)
+			running.Done()
+			if err == nil {
+				err = read(reader, d, &stop, &lookups)
 			}
-			<-ready
-			n, err := read(reader, d, &stop)
-			lookups.Add(n)
 			if err != nil {
 				errs <- err
 			}
 		})
 	}
-	close(ready)
-	start := time.Now()
+	running.Wait()
+	start, before := time.Now(), lookups.Load()
 	write()
+	for lookups.Load() == before && len(errs) == 0 { // a rate of nothing is none
+		time.Sleep(time.Millisecond)
+	}
+	made, elapsed := lookups.Load()-before, time.Since(start)
 	stop.Store(true)
-	elapsed := time.Since(start)
 	wg.Wait()
 	close(errs)
-	return float64(lookups.Load()) / elapsed.Seconds(), <-errs
+	return float64(made) / elapsed.Seconds(), <-errs
 }
 
 // stretch is how many lookups a reader makes between two looks at whether it is
@@ -156,7 +159,7 @@ const stretch = 4096
 
 // read looks up until it is told to stop, and counts. In batches, if the peer
 // has any.
-func read(r lpm.Reader, d lpm.Destinations, stop *atomic.Bool) (n int64, err error) {
+func read(r lpm.Reader, d lpm.Destinations, stop *atomic.Bool, count *atomic.Int64) error {
 	out := make([]fib.GroupID, min(stretch, d.Len()))
 	mode := lpm.Mode(64)
 	if _, err := r.Lookup(mode, d.Slice(0, 1), out[:1]); err != nil {
@@ -167,9 +170,9 @@ func read(r lpm.Reader, d lpm.Destinations, stop *atomic.Bool) (n int64, err err
 			at = 0
 		}
 		if _, err := r.Lookup(mode, d.Slice(at, at+len(out)), out); err != nil {
-			return n, err
+			return err
 		}
-		n += int64(len(out))
+		count.Add(int64(len(out)))
 	}
-	return n, nil
+	return nil
 }

@@ -26,7 +26,7 @@ func (b *bench) churnAll(run *Run, contenders []*contender, routes []lpm.Route, 
 // with two readers that nobody disturbs.
 func (b *bench) churnOne(c *contender, routes []lpm.Route, d lpm.Destinations) (*Churn, error) {
 	readers := []int{1, 2} // the writer has 0
-	quiet, err := b.beside(c.table, d, readers, func() { time.Sleep(b.settings.churn) })
+	quiet, err := b.beside(c.table, d, readers, func() { time.Sleep(b.churn) })
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func (b *bench) churnOne(c *contender, routes []lpm.Route, d lpm.Destinations) (
 	var failed error
 	var elapsed time.Duration
 	disturbed, err := b.beside(c.table, d, readers, func() {
-		for start := time.Now(); elapsed < b.settings.churn && failed == nil; elapsed = time.Since(start) {
+		for start := time.Now(); elapsed < b.churn && failed == nil; elapsed = time.Since(start) {
 			_, failed = w.flap()
 			updates += 2
 		}

@@ -144,6 +144,17 @@ func TestUpdatesLeaveTheTable(t *testing.T) {
 	}
 }
 
+// TestPlotOfOne: a peer alone, and one size measured twice, are no special case.
+func TestPlotOfOne(t *testing.T) {
+	report := Report{Peers: []string{"one"}}
+	for range 2 {
+		report.Runs = append(report.Runs, &Run{"test", 1000, []*Result{{Peer: "one", BuildMS: 0.3}}})
+	}
+	if err := report.plots(t.TempDir()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestPlan(t *testing.T) {
 	var p plan
 	for _, tt := range []struct{ sizes, peers, want string }{

@@ -88,7 +88,7 @@ func (b *bench) note() {
 		b.report.Notes = append(b.report.Notes, fmt.Sprintf(format, args...))
 	}
 	add("Lookups are medians of %d rounds in which all peers take turns; Go's garbage collector is off while they and updates are timed.", b.rounds)
-	add("Churn runs with the garbage collector on, for %v.", b.settings.churn)
+	add("Churn runs with the garbage collector on, for %v.", b.churn)
 	if len(b.cpus) < 3 {
 		add("Churn wants 3 processors, for a writer and two readers. Here are %d: the writer takes its time from the readers, which is most of their slow-down.", len(b.cpus))
 	}

@@ -80,8 +80,18 @@ func (r *Report) plot(file, workload string, p picture) error {
 	if err := plotutil.AddLinePoints(chart, lines...); err != nil {
 		return err
 	}
-	chart.Legend.Top, chart.Legend.Left = true, true
+	widen(&chart.X)
+	widen(&chart.Y)
+	chart.Legend.Top, chart.Legend.Left, chart.Legend.Padding = true, true, vg.Millimeter
 	return chart.Save(18*vg.Centimeter, 12*vg.Centimeter, file)
+}
+
+// widen makes room on an axis along which all points are the same. Left alone,
+// plot would subtract one, which may leave nothing to take a logarithm of.
+func widen(axis *plot.Axis) {
+	if axis.Min == axis.Max {
+		axis.Min, axis.Max = axis.Min/2, 2*axis.Max
+	}
 }
 
 // points are a peer's figures, one a size.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/fwd6/fwd6/fib"
@@ -40,6 +41,24 @@ func (f *fwd6) Close() error           { return closeTable(f.table) }
 
 func (f *fwd6) NewReader() (Reader, error) {
 	return &fwd6Reader{table: f.table, variant: f.variant, reader: newReader(f.table)}, nil
+}
+
+// inUse is the variant that all tables use at present.
+var inUse struct {
+	sync.Mutex
+	variant string
+}
+
+// use makes all tables use a variant, if they do not. Readers may call it at the
+// same time if they agree.
+func use(variant string) error {
+	inUse.Lock()
+	defer inUse.Unlock()
+	if inUse.variant == variant {
+		return nil
+	}
+	inUse.variant = variant
+	return force(variant)
 }
 
 type fwd6Reader struct {
@@ -108,8 +127,8 @@ func (r *fwd6Reader) batches(size int, addrs []fib.Addr, out []fib.GroupID) {
 // chooses last.
 func variants() []string { return []string{"generic"} }
 
-// use makes all tables use a variant.
-func use(string) error { return nil }
+// force makes all tables use a variant. No lookup may be running.
+func force(string) error { return nil }
 
 // build fills an empty table with sorted routes.
 func build(t *fib.Table, routes []Route) error {

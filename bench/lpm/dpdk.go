@@ -23,8 +23,8 @@ import (
 // by `make peers`. It does one thing at a time, so its updates have no readers
 // beside them.
 //
-// With DPDK 22.11 it runs out of room after some thousand updates, although the
-// table is always the same: not every removal gives back what adding took.
+// DPDK 22.11 runs out of room after many updates, although the table is always
+// the same: not every removal gives back what adding took.
 type dpdk struct {
 	program, dir string
 	process      *exec.Cmd

@@ -13,7 +13,7 @@
  *
  * MODE is 0 for lookups that wait for one another, 1 for single ones, else the
  * size of a batch. Files are arrays: of struct route, of addresses, of 32-bit
- * groups. Bytes are what DPDK has allocated, which includes room for more.
+ * groups. Bytes are the memory that was touched; DPDK reserves more.
  *
  * Huge pages of the machine's pool are its owner's to give; instead, what the
  * tables take is moved to transparent ones, if the kernel can (from 6.1 on).
@@ -31,7 +31,6 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_fib6.h>
-#include <rte_malloc.h>
 #include <rte_memory.h>
 
 typedef uint8_t address[16];
@@ -77,29 +76,68 @@ static void *read_array(const char *name, size_t size, size_t *count)
 	return items;
 }
 
-static size_t allocated(void)
-{
-	struct rte_malloc_socket_stats s;
+#define BLOCK (2 << 20) /* bytes of a huge page */
+#define PAGE 4096
 
-	return rte_malloc_get_socket_stats(0, &s) ? 0 : s.heap_allocsz_bytes;
+/* used counts the pages of a block that are in memory. */
+static size_t used(void *block)
+{
+	unsigned char in_memory[BLOCK / PAGE];
+	size_t i, sum = 0;
+
+	if (mincore(block, BLOCK, in_memory))
+		return 0;
+	for (i = 0; i < BLOCK / PAGE; i++)
+		sum += in_memory[i] & 1;
+	return sum;
 }
 
-/* widen moves the blocks of 2 MiB in which memory is used to huge pages. */
-static int widen(const struct rte_memseg_list *list, void *unused __rte_unused)
+/* count_used adds up the bytes of DPDK's memory that were ever touched. */
+static int count_used(const struct rte_memseg_list *list, void *sum)
 {
-	const size_t block = 2 << 20, page = 4096;
-	unsigned char used[block / page];
-	char *at = RTE_PTR_ALIGN(list->base_va, block);
-	char *end = (char *)list->base_va + list->len;
+	size_t offset;
 
-	for (; at + block <= end; at += block)
-		if (!mincore(at, block, used) && memchr(used, 1, sizeof(used)))
-			(void)madvise(at, block, 25 /* MADV_COLLAPSE */);
+	for (offset = 0; offset + BLOCK <= list->len; offset += BLOCK)
+		*(size_t *)sum += PAGE * used(RTE_PTR_ADD(list->base_va, offset));
 	return 0;
 }
 
-/* create makes an empty table with room for so many blocks of 256 entries. An
- * entry has 2 bytes as long as that numbers the blocks. */
+/* widen moves what was touched to huge pages. */
+static int widen(const struct rte_memseg_list *list, void *unused __rte_unused)
+{
+	char *at = RTE_PTR_ALIGN(list->base_va, BLOCK);
+	char *end = (char *)list->base_va + list->len;
+
+	for (; at + BLOCK <= end; at += BLOCK)
+		if (used(at))
+			(void)madvise(at, BLOCK, 25 /* MADV_COLLAPSE */);
+	return 0;
+}
+
+static size_t memory(void)
+{
+	size_t sum = 0;
+
+	rte_memseg_list_walk(count_used, &sum);
+	return sum;
+}
+
+/* blocks_for is how many blocks of 256 entries DPDK may want to have in reserve
+ * for the routes, one for every 8 bits beyond 24, and some for updates, because
+ * it does not take back all that it gave. Without being used they are nothing
+ * but addresses. */
+static uint32_t blocks_for(const struct route *routes, size_t count)
+{
+	size_t i, blocks = 0;
+
+	for (i = 0; i < count; i++)
+		if (routes[i].length > 24)
+			blocks += (routes[i].length - 24 + 7) / 8;
+	return blocks < 28000 ? (1 << 15) - 1 : blocks + (1 << 18);
+}
+
+/* create makes an empty table. Its entries have 2 bytes if these can number
+ * the blocks. */
 static struct rte_fib6 *create(size_t routes, uint32_t blocks)
 {
 	struct rte_fib6_conf conf = {
@@ -117,28 +155,22 @@ static struct rte_fib6 *create(size_t routes, uint32_t blocks)
 	return fib;
 }
 
-/* build makes a table that is as small as it can be, to a factor of two. */
-static struct rte_fib6 *build(struct route *routes, size_t count)
+static struct rte_fib6 *build(const struct route *routes, size_t count, uint32_t blocks)
 {
-	uint32_t blocks;
+	size_t before = memory(), i;
+	struct rte_fib6 *fib = create(count, blocks);
+	uint64_t start = now(), took;
 
-	for (blocks = (1 << 10) - 1; blocks < 1 << 21; blocks = 2 * blocks + 1) {
-		size_t before = allocated(), i;
-		struct rte_fib6 *fib = create(count, blocks);
-		uint64_t start = now();
-		int err = 0;
+	for (i = 0; i < count; i++) {
+		int err = rte_fib6_add(fib, routes[i].to, routes[i].length, routes[i].group);
 
-		for (i = 0; i < count && !err; i++)
-			err = rte_fib6_add(fib, routes[i].to, routes[i].length, routes[i].group);
-		if (!err) {
-			printf("built %" PRIu64 " %zu\n", now() - start, allocated() - before);
-			return fib;
-		}
-		if (err != -ENOSPC)
+		if (err)
 			fail("add route %zu of %zu: %s", i, count, rte_strerror(-err));
-		rte_fib6_free(fib);
 	}
-	fail("%zu routes take more than %u blocks", count, blocks);
+	took = now() - start;
+	printf("built %" PRIu64 " %zu\n", took, memory() - before);
+	rte_memseg_list_walk(widen, NULL);
+	return fib;
 }
 
 static void serial(struct rte_fib6 *fib, address *to, uint64_t *group, size_t count)
@@ -214,31 +246,35 @@ static uint64_t command(struct rte_fib6 *fib, const char *line)
 	return now() - start;
 }
 
-/* start starts DPDK on the processor that the caller has chosen. */
-static void start_dpdk(void)
+/* start_dpdk starts DPDK with so much memory on the present processor, which
+ * the caller has chosen. */
+static void start_dpdk(size_t megabytes)
 {
-	char cpu[16];
-	char *args[] = { "rte_fib6", "--no-huge", "--no-pci", "-m", "4096", "-l", cpu, "--no-shconf",
+	char cpu[16], memory[32];
+	char *args[] = { "rte_fib6", "--no-huge", "--no-pci", "-m", memory, "-l", cpu, "--no-shconf",
 			 "--no-telemetry", "--log-level=3", "--force-max-simd-bitwidth=512" };
 
 	snprintf(cpu, sizeof(cpu), "%d", sched_getcpu());
+	snprintf(memory, sizeof(memory), "%zu", megabytes);
 	if (rte_eal_init(RTE_DIM(args), args) < 0)
-		fail("start DPDK: %s", rte_strerror(rte_errno));
+		fail("start DPDK with %s MiB: %s", memory, rte_strerror(rte_errno));
 }
 
 int main(int argc, char **argv)
 {
 	struct route *routes;
 	struct rte_fib6 *fib;
+	uint32_t blocks;
 	char line[1200];
 	size_t count;
 
 	if (argc != 2)
 		fail("usage: rte_fib6 ROUTES");
-	start_dpdk();
 	routes = read_array(argv[1], sizeof(*routes), &count);
-	fib = build(routes, count);
-	rte_memseg_list_walk(widen, NULL);
+	blocks = blocks_for(routes, count);
+	/* A block has 1 KiB, a route in DPDK's tree of routes some 200 bytes. */
+	start_dpdk(256 + blocks / 1000 + count / 2000);
+	fib = build(routes, count, blocks);
 	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin)) {
 		printf("took %" PRIu64 "\n", command(fib, line));

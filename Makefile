@@ -42,7 +42,7 @@ fuzz:
 bench:
 	go test -run '^$$' -bench . -skip '^BenchmarkFIB$$' -benchmem ./bench/...
 
-# The table beside others. FIBBENCH=-quick takes 3 minutes, without it an hour.
+# The table beside others. FIBBENCH=-quick takes 3 minutes, without it an hour or two.
 FIBBENCH ?= -quick
 bench-fib:
 	go run ./bench/fibbench $(FIBBENCH)

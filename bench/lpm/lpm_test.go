@@ -112,7 +112,10 @@ func TestPeersAgree(t *testing.T) {
 					t.Fatal(err)
 				}
 				check(t, table, o, addrs)
-				if bytes := table.Bytes(); len(routes) > 1000 && (bytes < 4*len(routes) || bytes > 1<<32) {
+				// What the kernel takes is seen among all that it does besides,
+				// so for a small table it may be anything.
+				bytes := table.Bytes()
+				if own := !strings.HasPrefix(peer.Name, "linux") && len(routes) > 1000; own && bytes < 4*len(routes) || bytes > 1<<32 {
 					t.Errorf("%d routes take %d bytes", len(routes), bytes)
 				}
 			})

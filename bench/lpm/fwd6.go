@@ -35,12 +35,16 @@ func (f *fwd6) Remove(p netip.Prefix) (time.Duration, error) {
 	})
 }
 
-func (f *fwd6) Bytes() int             { return f.table.Bytes() }
-func (f *fwd6) Depth() (float64, bool) { return depth(f.table) }
-func (f *fwd6) Close() error           { return closeTable(f.table) }
+func (f *fwd6) Bytes() int { return f.table.Bytes() }
+
+// Close lets go of the table, whose memory goes with it.
+func (f *fwd6) Close() error {
+	f.table = nil
+	return nil
+}
 
 func (f *fwd6) NewReader() (Reader, error) {
-	return &fwd6Reader{table: f.table, variant: f.variant, reader: newReader(f.table)}, nil
+	return &fwd6Reader{table: f.table, variant: f.variant, reader: f.table.NewReader()}, nil
 }
 
 // inUse is the variant that all tables use at present.
@@ -58,16 +62,19 @@ func use(variant string) error {
 		return nil
 	}
 	inUse.variant = variant
-	return force(variant)
+	return fib.Use(variant)
 }
 
 type fwd6Reader struct {
 	table   *fib.Table
 	variant string
-	reader  reader
+	reader  *fib.Reader
 }
 
-func (r *fwd6Reader) Close() error { return nil }
+func (r *fwd6Reader) Close() error {
+	r.reader.Close()
+	return nil
+}
 
 func (r *fwd6Reader) Lookup(mode Mode, d Destinations, out []fib.GroupID) (time.Duration, error) {
 	if err := use(r.variant); err != nil {
@@ -120,35 +127,24 @@ func (r *fwd6Reader) batches(size int, addrs []fib.Addr, out []fib.GroupID) {
 	}
 }
 
-// What follows is all that depends on how package fib offers bulk building,
-// variants, readers and statistics.
-
-// variants names the lookup variants of this processor, the one that fib
-// chooses last.
-func variants() []string { return []string{"generic"} }
-
-// force makes all tables use a variant. No lookup may be running.
-func force(string) error { return nil }
-
 // build fills an empty table with sorted routes.
 func build(t *fib.Table, routes []Route) error {
-	for _, r := range routes {
-		if err := t.Add(r.Prefix, r.Group); err != nil {
-			return err
+	return t.Build(func(yield func(netip.Prefix, fib.GroupID) bool) {
+		for _, r := range routes {
+			if !yield(r.Prefix, r.Group) {
+				return
+			}
 		}
-	}
-	return nil
+	})
 }
 
-// reader is what a goroutine that is not the writer enters and leaves.
-type reader struct{}
-
-func newReader(*fib.Table) reader { return reader{} }
-
-func (reader) Enter() {}
-func (reader) Leave() {}
-
-// depth is the mean number of nodes on a prefix's way.
-func depth(*fib.Table) (float64, bool) { return 0, false }
-
-func closeTable(*fib.Table) error { return nil }
+// Depth is the mean number of words on the way to a word or leaf where lookups
+// end.
+func (f *fwd6) Depth() (float64, bool) {
+	ends, words := 0, 0
+	for depth, n := range f.table.Stats().Depths {
+		ends += n
+		words += depth * n
+	}
+	return float64(words) / float64(ends), true
+}

@@ -23,7 +23,7 @@ type Peer struct {
 // chooses by itself, and what others are compared with.
 func Peers() []Peer {
 	var all []Peer
-	for _, variant := range variants() {
+	for _, variant := range fib.Variants() {
 		all = append(all, Peer{Name: "fwd6/" + variant, Open: func() (Table, error) { return newFwd6(variant), nil }})
 	}
 	return append(all,

@@ -103,7 +103,7 @@ func NewIn(mem Memory) (*Table, error) {
 	t.epoch.Store(1)
 	t.mem = mem
 	t.open(0)
-	t.buildAll()
+	t.buildAll(nil)
 	return t, nil
 }
 
@@ -181,7 +181,7 @@ func (t *Table) Build(all iter.Seq2[netip.Prefix, GroupID]) error {
 		return fmt.Errorf("build FIB: %w", ErrBusy)
 	}
 	t.routes.load(es)
-	t.moveAll(wide)
+	t.moveAll(wide, es)
 	return nil
 }
 

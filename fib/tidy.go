@@ -29,8 +29,11 @@ func (t *Table) reserve(p prefix, c code) error {
 			return err
 		}
 	}
-	need := 1<<10 + min(2*t.routes.size, 1<<16) + t.mostFor(t.routes.about(p))
-	if t.room() >= need {
+	need := 1<<10 + min(2*t.routes.size, 1<<16)
+	if t.room() >= need+t.mostFor(t.routes.size) { // plenty, whatever p covers
+		return nil
+	}
+	if need += t.mostFor(t.routes.about(p)); t.room() >= need {
 		return nil
 	}
 	t.finishTidying()

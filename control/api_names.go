@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/fwd6/fwd6/dataplane"
+	"github.com/fwd6/fwd6/xdp"
 )
 
 // What the kernel has numbers for, iproute2 has names for (rt_protos, rt_tables).
@@ -55,6 +56,41 @@ func (r RouteInfo) Effective() dataplane.Reason {
 		return r.Legs[0].Reason
 	}
 	return r.Reason
+}
+
+// Counter names what packets count under that the route, or a leg of it, treats
+// by reason: a counter of the XDP program if that passes them, or else of the
+// workers.
+func (r RouteInfo) Counter(reason dataplane.Reason) string {
+	if r.Pass != xdp.Steered {
+		return r.Pass.String()
+	}
+	return reason.String()
+}
+
+// setCounter turns the name of a counter back into what it says of the route.
+func (r *RouteInfo) setCounter(name string) (err error) {
+	for v := xdp.Steered + 1; v < xdp.NumVerdicts; v++ {
+		if v.String() == name {
+			r.Pass = v
+			return nil
+		}
+	}
+	r.Reason, err = reasonOf(name)
+	return err
+}
+
+// reasonOf finds a worker's reason by its counter. iproute2's routes have none.
+func reasonOf(counter string) (dataplane.Reason, error) {
+	if counter == "" {
+		return dataplane.Forward, nil
+	}
+	for reason := range dataplane.NumReasons {
+		if reason.String() == counter {
+			return reason, nil
+		}
+	}
+	return 0, fmt.Errorf("reason %q is unknown here: the fwd6 that runs and this one differ in version", counter)
 }
 
 // ParseDestination reads a prefix in any form that iproute2 takes: default, an

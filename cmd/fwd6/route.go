@@ -61,7 +61,8 @@ func newRouteShow() *cobra.Command {
 		Short: "list routes as fwd6 forwards by them",
 		Long: `Show lists routes in the words of ` + "`ip -6 route`" + `. A line that ends in "reason"
 and a name is left to the kernel for that reason, which ` + "`fwd6 route get`" + ` says in
-words; punt_glean is only until a neighbor on the link has answered.
+words and ` + "`fwd6 stats`" + ` counts; punt_glean is only until a neighbor on the link has
+answered.
 
 With prefixes, only routes to exactly these are shown.`,
 		Example: "  fwd6 route show\n  fwd6 route show default 2001:db8::/32\n  fwd6 route show --table all -j",

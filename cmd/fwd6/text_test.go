@@ -12,6 +12,7 @@ import (
 
 	"github.com/fwd6/fwd6/control"
 	"github.com/fwd6/fwd6/dataplane"
+	"github.com/fwd6/fwd6/xdp"
 )
 
 // testdata holds what iproute2 6.1 said of the same routes and neighbors, as
@@ -93,7 +94,7 @@ func TestJSONHasIproute2sKeys(t *testing.T) {
 }
 
 // ours are the keys that iproute2 has not.
-var ours = []string{"reason", "used"}
+var ours = []string{"reason", "why", "used"}
 
 // covers says whether got is want, but for what is ours.
 func covers(got, want any) bool {
@@ -153,6 +154,21 @@ func TestRouteGetText(t *testing.T) {
 	nexthop via fe80::1 dev r0 weight 1
 	nexthop via fe80::2 dev r1 weight 2 reason punt_neighbor
     match default: forwarded by fwd6
+`)
+}
+
+// What no worker sees has no reason of a worker's.
+func TestPassedText(t *testing.T) {
+	r := multipath
+	r.Pass, r.Why = xdp.PassMulticast, "multicast"
+	var got strings.Builder
+	if err := printMatches(&got, matches{{r, netip.MustParseAddr("ff0e::1")}}); err != nil {
+		t.Fatal(err)
+	}
+	sameLines(t, got.String(), `ff0e::1 proto static metric 1024 pref medium reason pass_multicast
+	nexthop via fe80::1 dev r0 weight 1 reason pass_multicast
+	nexthop via fe80::2 dev r1 weight 2 reason pass_multicast
+    match default: left to the kernel: multicast
 `)
 }
 

@@ -30,6 +30,14 @@ func (r *RouteInfo) setPass(k prefixKey) {
 	}
 }
 
+// setPassing notes why all traffic is left to the kernel, if it is: whatever the
+// route, the XDP program passes its packets, and for this before all else.
+func (r *RouteInfo) setPassing(why string) {
+	if why != "" {
+		r.Pass, r.Why = xdp.PassPassing, why
+	}
+}
+
 // routeTo returns the route that packets to addr take.
 func (r *resolver) routeTo(addr netip.Addr) RouteInfo {
 	info := RouteInfo{Reason: dataplane.PuntNoRoute}

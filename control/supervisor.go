@@ -244,6 +244,11 @@ func (s *supervisor) whyPassing(p dataplane.PortConfig) string {
 	return ""
 }
 
+// forwards says whether packets from any port are forwarded.
+func (s *supervisor) forwards() bool {
+	return slices.ContainsFunc(s.opened, func(p dataplane.PortConfig) bool { return s.passing[p.ID] == "" })
+}
+
 // setPassing marks the ports that are to be left to the kernel from the start,
 // and returns why.
 func (s *supervisor) setPassing(ports []dataplane.PortConfig) map[dataplane.PortID]string {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fwd6/fwd6/control"
+	"github.com/fwd6/fwd6/xdp"
 )
 
 func newRoute() *cobra.Command {
@@ -46,13 +47,21 @@ with several next hops it shows all: the flow decides between them.`,
 		ask := func(c *control.Client, ctx context.Context) (matches, error) {
 			r, err := c.RouteGet(ctx, addr)
 			if err == nil && !r.Dst.IsValid() {
-				err = fmt.Errorf("route get %s: no route: its packets go to the kernel, which answers that it has none", addr)
+				err = noRoute(addr, r)
 			}
 			return matches{{r, addr}}, err
 		}
 		return show(cmd, q, ask, printMatches)
 	}
 	return cmd
+}
+
+// noRoute is the error for an address that no route of fwd6's leads to.
+func noRoute(addr netip.Addr, r control.RouteInfo) error {
+	if r.Pass != xdp.Steered { // the kernel may have another table for it
+		return fmt.Errorf("route get %s: no route in the tables local and main: %s", addr, fate(r))
+	}
+	return fmt.Errorf("route get %s: no route: its packets go to the kernel, which answers that it has none", addr)
 }
 
 func newRouteShow() *cobra.Command {

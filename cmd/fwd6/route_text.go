@@ -132,6 +132,8 @@ func printMatches(w io.Writer, ms matches) error {
 // fate says what becomes of packets that take r.
 func fate(r control.RouteInfo) string {
 	switch reason := r.Effective(); {
+	case r.Pass == xdp.PassPassing:
+		return "left to the kernel, as all traffic is: " + r.Why
 	case r.Pass != xdp.Steered:
 		return "left to the kernel: " + r.Why
 	case reason != dataplane.Forward:

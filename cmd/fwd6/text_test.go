@@ -159,17 +159,34 @@ func TestRouteGetText(t *testing.T) {
 
 // What no worker sees has no reason of a worker's.
 func TestPassedText(t *testing.T) {
-	r := multipath
-	r.Pass, r.Why = xdp.PassMulticast, "multicast"
+	group, all := multipath, route
+	group.Pass, group.Why = xdp.PassMulticast, "multicast"
+	all.Pass, all.Why = xdp.PassPassing, "a rule that only the kernel follows: 9: from all lookup 100"
 	var got strings.Builder
-	if err := printMatches(&got, matches{{r, netip.MustParseAddr("ff0e::1")}}); err != nil {
+	if err := printMatches(&got, matches{{group, netip.MustParseAddr("ff0e::1")}, {all, netip.MustParseAddr("2001:db8::5")}}); err != nil {
 		t.Fatal(err)
 	}
 	sameLines(t, got.String(), `ff0e::1 proto static metric 1024 pref medium reason pass_multicast
 	nexthop via fe80::1 dev r0 weight 1 reason pass_multicast
 	nexthop via fe80::2 dev r1 weight 2 reason pass_multicast
     match default: left to the kernel: multicast
+2001:db8::5 via fe80::1 dev r0 proto static metric 1024 pref medium reason pass_passing
+    match 2001:db8::/32 lladdr 02:00:00:00:00:aa: left to the kernel, as all traffic is: a rule that only the kernel follows: 9: from all lookup 100
 `)
+}
+
+func TestNoRoute(t *testing.T) {
+	none := control.RouteInfo{Reason: dataplane.PuntNoRoute}
+	passing := none
+	passing.Pass, passing.Why = xdp.PassPassing, "the kernel does not forward"
+	for want, r := range map[string]control.RouteInfo{
+		"route get ::5: no route: its packets go to the kernel, which answers that it has none":                                    none,
+		"route get ::5: no route in the tables local and main: left to the kernel, as all traffic is: the kernel does not forward": passing,
+	} {
+		if got := noRoute(netip.MustParseAddr("::5"), r).Error(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
 }
 
 func TestRouteGetJSON(t *testing.T) {

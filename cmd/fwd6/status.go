@@ -49,7 +49,11 @@ func printStatus(w io.Writer, s control.StatusInfo, now time.Time) error {
 		case p.XDPMode == "":
 			frames = ""
 		}
-		t.add(p.Name, p.State, p.MAC, orBlank(p.MTU), orBlank(p.Queues), p.XDPMode, frames, p.Why)
+		why := p.Why
+		if why == s.Passing { // said above
+			why = ""
+		}
+		t.add(p.Name, p.State, p.MAC, orBlank(p.MTU), orBlank(p.Queues), p.XDPMode, frames, why)
 	}
 	return t.print(w)
 }

@@ -283,6 +283,7 @@ func TestStatusText(t *testing.T) {
 			{Name: "r0", State: "forwarding", MAC: "02:00:00:00:00:10", MTU: 1500, Queues: 4, XDPMode: "native", ZeroCopy: true},
 			{Name: "wan1", State: "kernel", Why: "the link is down", MAC: "02:00:00:00:00:11", MTU: 9000, Queues: 16, XDPMode: "generic"},
 			{Name: "r2", State: "absent", Why: "no such device"},
+			{Name: "r3", State: "kernel", Why: "forwarding is off", MAC: "02:00:00:00:00:13", MTU: 1500, Queues: 4, XDPMode: "native"},
 		},
 	}, now)
 	if err != nil {
@@ -297,6 +298,7 @@ PORT  STATE       MAC                 MTU  QUEUES  XDP      FRAMES
 r0    forwarding  02:00:00:00:00:10  1500       4  native   zero-copy
 wan1  kernel      02:00:00:00:00:11  9000      16  generic  copied     the link is down
 r2    absent                                                           no such device
+r3    kernel      02:00:00:00:00:13  1500       4  native   copied
 `)
 }
 

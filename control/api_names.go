@@ -109,6 +109,15 @@ func ParseDestination(s string) (netip.Prefix, error) {
 	return p.Masked(), nil
 }
 
+// ParseTable reads the name or the number of one routing table.
+func ParseTable(s string) (uint32, error) {
+	table, err := numberOf[uint32](tableNames, s)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no routing table: write main, local, all or a number up to 4294967295", s)
+	}
+	return table, nil
+}
+
 func nameOf[T uint8 | uint32](names map[T]string, number T) string {
 	if name, ok := names[number]; ok {
 		return name

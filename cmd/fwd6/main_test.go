@@ -32,6 +32,9 @@ func TestUsageErrors(t *testing.T) {
 		{"route get", "fwd6: accepts 1 arg(s), received 0"},
 		{"route get 192.0.2.1", "fwd6: 192.0.2.1 is an IPv4 address: the kernel forwards those, ask `ip route get 192.0.2.1`"},
 		{"route get gw", `fwd6: "gw" is no address: write it like 2001:db8::1`},
+		{"route show --table foo", `fwd6: --table: "foo" is no routing table: write main, local, all or a number up to 4294967295`},
+		{"route show --table 4294967296", `fwd6: --table: "4294967296" is no routing table: write main, local, all or a number up to 4294967295`},
+		{"route show --table -1", `fwd6: --table: "-1" is no routing table: write main, local, all or a number up to 4294967295`},
 		{"route show 10.0.0.0/8", `fwd6: "10.0.0.0/8" is no IPv6 prefix: write it like 2001:db8::/32, 2001:db8::1 or default`},
 	}
 	for _, tt := range tests {

@@ -79,13 +79,9 @@ With prefixes, only routes to exactly these are shown.`,
 	q := newQuery(cmd)
 	table := cmd.Flags().String("table", "main", "the `TABLE` to show: main, local, all or a number")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		want := routeFilter{table: *table}
-		for _, arg := range args {
-			prefix, err := control.ParseDestination(arg)
-			if err != nil {
-				return usageError{err}
-			}
-			want.prefixes = append(want.prefixes, prefix)
+		want, err := newRouteFilter(*table, args)
+		if err != nil {
+			return usageError{err}
 		}
 		return q.list(cmd, want)
 	}
@@ -94,12 +90,30 @@ With prefixes, only routes to exactly these are shown.`,
 
 // routeFilter says which routes to show.
 type routeFilter struct {
-	table    string
+	tables   []uint32       // none: all
 	prefixes []netip.Prefix // none: all
 }
 
+func newRouteFilter(table string, prefixes []string) (f routeFilter, err error) {
+	if table != "all" {
+		number, err := control.ParseTable(table)
+		if err != nil {
+			return f, fmt.Errorf("--table: %w", err)
+		}
+		f.tables = []uint32{number}
+	}
+	for _, s := range prefixes {
+		prefix, err := control.ParseDestination(s)
+		if err != nil {
+			return f, err
+		}
+		f.prefixes = append(f.prefixes, prefix)
+	}
+	return f, nil
+}
+
 func (f routeFilter) match(r control.RouteInfo) bool {
-	if f.table != "all" && f.table != r.TableName() && f.table != fmt.Sprint(r.Table) {
+	if len(f.tables) > 0 && !slices.Contains(f.tables, r.Table) {
 		return false
 	}
 	return len(f.prefixes) == 0 || slices.Contains(f.prefixes, r.Dst)

@@ -212,22 +212,25 @@ func TestRouteFilter(t *testing.T) {
 	local := route
 	local.Table = 255
 	tests := []struct {
-		name   string
-		filter routeFilter
-		route  control.RouteInfo
-		want   bool
+		name     string
+		table    string
+		prefixes []string
+		route    control.RouteInfo
+		want     bool
 	}{
-		{"table by name", routeFilter{table: "main"}, route, true},
-		{"table by number", routeFilter{table: "254"}, route, true},
-		{"other table", routeFilter{table: "main"}, local, false},
-		{"all tables", routeFilter{table: "all"}, local, true},
-		{"its prefix", routeFilter{"main", []netip.Prefix{multipath.Dst, route.Dst}}, route, true},
-		{"a shorter prefix", routeFilter{"main", []netip.Prefix{multipath.Dst}}, route, false},
-		{"its prefix, other table", routeFilter{"main", []netip.Prefix{route.Dst}}, local, false},
+		{"table by name", "main", nil, route, true},
+		{"table by number", "254", nil, route, true},
+		{"other table", "main", nil, local, false},
+		{"other table by number", "4294967295", nil, local, false},
+		{"all tables", "all", nil, local, true},
+		{"its prefix", "main", []string{"default", "2001:db8::/32"}, route, true},
+		{"a shorter prefix", "main", []string{"default"}, route, false},
+		{"its prefix, other table", "main", []string{"2001:db8::/32"}, local, false},
 	}
 	for _, tt := range tests {
-		if got := tt.filter.match(tt.route); got != tt.want {
-			t.Errorf("%s: match = %v, want %v", tt.name, got, tt.want)
+		filter, err := newRouteFilter(tt.table, tt.prefixes)
+		if got := filter.match(tt.route); err != nil || got != tt.want {
+			t.Errorf("%s: match = %v, %v, want %v", tt.name, got, err, tt.want)
 		}
 	}
 }

@@ -19,7 +19,7 @@ func newRoute() *cobra.Command {
 		Use:     "route",
 		Short:   "show the routes that fwd6 forwards by",
 		Example: "  fwd6 route get 2001:db8::1\n  fwd6 route show",
-		Args:    cobra.NoArgs,
+		Args:    subcommand,
 		RunE: func(*cobra.Command, []string) error {
 			return usageError{fmt.Errorf("route what? `fwd6 route get ADDR` or `fwd6 route show`")}
 		},
@@ -36,7 +36,7 @@ func newRouteGet() *cobra.Command {
 packets take and whether fwd6 forwards them or the kernel, and why. Of a route
 with several next hops it shows all: the flow decides between them.`,
 		Example: "  fwd6 route get 2001:db8::1",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneAddr,
 	}
 	q := newQuery(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -106,7 +106,7 @@ func TestClientGetsWhatTheSourceSays(t *testing.T) {
 		status: StatusInfo{
 			Version: "v1", PID: 7, Started: time.Unix(1700000000, 0).UTC(), Backend: "shared", Workers: 2,
 			Ports:  []PortInfo{{Name: "r0", Ifindex: 3, State: "kernel", Why: "link is down", MAC: "02:00:00:00:00:10", MTU: 1500, Queues: 1, XDPMode: "native", ZeroCopy: true}},
-			Routes: 1, Groups: 2, Neighbors: 3, FIBBytes: 4, Resyncs: 5, Events: 6, Undecoded: 7, Passing: "a rule",
+			Routes: 1, Groups: 2, Neighbors: 3, FIB: FIBInfo{Used: 41, Free: 42, Reserved: 43, Million: 44, Lookup: "generic"}, Resyncs: 5, Events: 6, Undecoded: 7, Passing: "a rule",
 		},
 		routes: []RouteInfo{aRoute, multipath, linkLocal, blackhole},
 		neighbors: []NeighborInfo{

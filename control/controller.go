@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,10 @@ const (
 	proxiesEvery = 5 * time.Second
 )
 
+// DefaultFIB is how many MiB of address space the table may take if nothing else
+// is said: enough for some ten million routes.
+const DefaultFIB = 256
+
 // Config says what to forward through, and how.
 type Config struct {
 	Ports   []string // names of devices; all must exist at the start
@@ -46,6 +51,7 @@ type Config struct {
 	Workers int      // 0: as many as queues and processors allow
 	Socket  string   // path that questions are answered on; empty: none are
 	Version string   // for those who ask
+	FIB     int      // MiB of address space for the table; 0: DefaultFIB
 	Log     *slog.Logger
 	Ready   func() // called once, when packets are being forwarded
 }
@@ -83,6 +89,7 @@ type Controller struct {
 
 	events     uint64 // applied
 	heardPorts uint64 // how often the kernel told something of a port's link
+	filling    bool   // said that the FIB is nearly full
 	fault      string // why all packets are left to the kernel; empty: they are not
 }
 
@@ -92,6 +99,10 @@ func New(cfg Config) (*Controller, error) {
 	if err != nil {
 		return nil, err
 	}
+	f, err := dataplane.NewLimitedFIB(cmp.Or(cfg.FIB, DefaultFIB))
+	if err != nil {
+		return nil, errors.Join(err, k.close())
+	}
 	c := &Controller{
 		cfg: cfg, log: cfg.Log, started: time.Now(),
 		mirror: NewMirror(),
@@ -99,7 +110,7 @@ func New(cfg Config) (*Controller, error) {
 		calls:  make(chan func()),
 		gone:   make(chan struct{}),
 	}
-	c.resolver = newResolver(c.mirror, dataplane.NewFIB(), c.log, time.Now)
+	c.resolver = newResolver(c.mirror, f, c.log, time.Now)
 	c.ports = newSupervisor(c)
 	return c, nil
 }
@@ -293,8 +304,21 @@ func (c *Controller) poll() {
 	if c.resolver.reclaimable() && c.ports.quiesce() {
 		c.resolver.reclaim()
 	}
-	c.resolver.fib.Routes.Tidy(tidyAtOnce)
+	c.tidy()
 	c.pollExpiring(time.Now())
+}
+
+// tidy lays the FIB out anew as far as it is worth it, and says in time that its
+// memory runs out.
+func (c *Controller) tidy() {
+	table := c.resolver.fib.Routes
+	if !table.Tidy(tidyAtOnce) || table.NearlyFull() == c.filling {
+		return
+	}
+	if c.filling = !c.filling; c.filling {
+		c.log.Warn("nine tenths of the FIB's memory are used; when it is full, all packets are left to the kernel: give it more by --fib-memory",
+			"prefixes", table.Len())
+	}
 }
 
 // pollExpiring leaves routes whose time is over to the kernel and has them read

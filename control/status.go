@@ -12,6 +12,7 @@ import (
 
 	"github.com/fwd6/fwd6/control/internal/rtnl"
 	"github.com/fwd6/fwd6/dataplane"
+	"github.com/fwd6/fwd6/fib"
 )
 
 // ErrEnded matches the error of a question to a Controller whose Run has
@@ -65,7 +66,7 @@ func (c *Controller) status() StatusInfo {
 		Routes:    c.resolver.targets.size,
 		Groups:    c.resolver.fib.Groups.Len(),
 		Neighbors: len(c.mirror.neighbors),
-		FIBBytes:  c.resolver.fib.Routes.Bytes(),
+		FIB:       fibInfo(c.resolver.fib.Routes.Stats()),
 		Resyncs:   max(c.resync.count, 1) - 1, // the first is none
 		Events:    c.events,
 		Undecoded: c.kernel.subscription.Undecoded(),
@@ -75,6 +76,14 @@ func (c *Controller) status() StatusInfo {
 		info.Workers = c.ports.forwarder.Workers()
 	}
 	return info
+}
+
+func fibInfo(s fib.Stats) FIBInfo {
+	const word = 8
+	return FIBInfo{
+		Used: word * (s.UsedWords + s.HeadWords), Free: word * (s.FreeWords + s.RetiredWords),
+		Reserved: word * s.ReservedWords, Million: s.Forecast(1_000_000), Lookup: fib.Variant(),
+	}
 }
 
 // passing says why all traffic is left to the kernel; it is empty if some is

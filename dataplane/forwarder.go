@@ -14,7 +14,25 @@ import (
 
 // NewFIB returns a FIB without a route: every packet is the kernel's.
 func NewFIB() *FIB {
-	return &FIB{Routes: fib.New(), Groups: fib.NewGroups(), Adjacencies: newAdjacencies()}
+	return newFIB(fib.New())
+}
+
+// NewLimitedFIB is NewFIB with a table that may take that many MiB of address
+// space, half of it for moving into.
+func NewLimitedFIB(mib int) (*FIB, error) {
+	mem, err := fib.MapMemory(mib << 20 / 8)
+	if err != nil {
+		return nil, err
+	}
+	t, err := fib.NewIn(mem)
+	if err != nil {
+		return nil, errors.Join(err, mem.Unmap())
+	}
+	return newFIB(t), nil
+}
+
+func newFIB(t *fib.Table) *FIB {
+	return &FIB{Routes: t, Groups: fib.NewGroups(), Adjacencies: newAdjacencies()}
 }
 
 // PortConfig is a network device to forward through.

@@ -72,9 +72,9 @@ func (s Stats) Forecast(n int) int {
 }
 
 // NearlyFull says that the memory that the table may use will soon be used up:
-// a tenth is left. What was freed by changes and is not used again yet counts as
-// used.
-func (t *Table) NearlyFull() bool { return t.room() < int(t.to-t.from)/10 }
+// a tenth is left before prefixes are refused. What was freed by changes and is
+// not used again yet counts as used.
+func (t *Table) NearlyFull() bool { return t.room() < t.spare()+int(t.to-t.from)/10 }
 
 // Bytes returns how much memory lookups may read, in bytes: the trie with all
 // that is free in between.

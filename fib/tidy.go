@@ -29,7 +29,7 @@ func (t *Table) reserve(p prefix, c code) error {
 			return err
 		}
 	}
-	need := 1<<10 + min(2*t.routes.size, 1<<16)
+	need := t.spare()
 	if t.room() >= need+t.mostFor(t.routes.size) { // plenty, whatever p covers
 		return nil
 	}
@@ -45,6 +45,10 @@ func (t *Table) reserve(p prefix, c code) error {
 	}
 	return nil
 }
+
+// spare is what one update may need besides what covers the prefixes inside its
+// own: a run at most (see tooFar).
+func (t *Table) spare() int { return 1<<10 + min(2*t.routes.size, 1<<16) }
 
 // widen makes the trie anew with values of 32 bits.
 func (t *Table) widen() error {

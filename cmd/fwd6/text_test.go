@@ -280,7 +280,7 @@ func TestStatusText(t *testing.T) {
 	var got strings.Builder
 	err := printStatus(&got, control.StatusInfo{
 		Version: "v0.1.0", PID: 4711, Started: now.Add(-3*time.Hour - 12*time.Second), Backend: "shared", Workers: 2,
-		Routes: 160123, Groups: 1, Neighbors: 14, FIBBytes: 21_300_000, Events: 16000, Resyncs: 1, Undecoded: 0,
+		Routes: 160123, Groups: 1, Neighbors: 14, FIB: control.FIBInfo{Used: 1_700_000, Free: 20_000, Reserved: 134_000_000, Million: 9_500_000, Lookup: "avx512"}, Events: 16000, Resyncs: 1, Undecoded: 0,
 		Passing: "forwarding is off",
 		Ports: []control.PortInfo{
 			{Name: "r0", State: "forwarding", MAC: "02:00:00:00:00:10", MTU: 1500, Queues: 4, XDPMode: "native", ZeroCopy: true},
@@ -293,7 +293,8 @@ func TestStatusText(t *testing.T) {
 		t.Fatal(err)
 	}
 	sameLines(t, got.String(), `fwd6 v0.1.0, pid 4711, up 3h0m12s, backend shared, 2 workers
-table: 160123 prefixes, 1 next-hop group, 14 neighbors, 21.3 MB of memory
+table: 160123 prefixes, 1 next-hop group, 14 neighbors
+trie: 1.7 MB used, 20.0 kB free, of 134.0 MB; a million routes more take 9.5 MB; lookups by avx512
 netlink: 16000 messages, 1 resync, 0 not understood
 ALL TRAFFIC IS LEFT TO THE KERNEL: forwarding is off
 

@@ -103,9 +103,9 @@ func (t *Table) checkRoutes() error {
 			return fmt.Errorf("%v comes before %v", last.prefix().netip(), e.prefix().netip())
 		}
 		cover := uint8(0)
-		for bits := int(e.bits) - 1; bits >= 0; bits-- {
+		for bits := int(e.bits) - 1; bits > 0; bits-- {
 			if t.routes.get(prefix{e.addr.mask(uint8(bits)), uint8(bits)}) != nil {
-				cover = uint8(bits) + 1
+				cover = uint8(bits)
 				break
 			}
 		}

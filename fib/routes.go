@@ -10,7 +10,7 @@ type entry struct {
 	addr  Addr
 	code  code
 	bits  uint8
-	cover uint8 // one more than the length of the longest prefix around it; 0: none
+	cover uint8 // the length of the longest prefix around it; 0: none, or ::/0
 }
 
 func (e *entry) prefix() prefix { return prefix{e.addr, e.bits} }
@@ -139,9 +139,18 @@ func (r *routes) get(p prefix) *entry {
 // outside returns the entry of the prefix next around e's, or nil.
 func (r *routes) outside(e *entry) *entry {
 	if e.cover == 0 {
-		return nil
+		return r.everything(e)
 	}
-	return r.get(prefix{e.addr.mask(e.cover - 1), e.cover - 1})
+	return r.get(prefix{e.addr.mask(e.cover), e.cover})
+}
+
+// everything returns the entry of ::/0, which is around all others, or nil if
+// there is none or it is e.
+func (r *routes) everything(e *entry) *entry {
+	if first := &r.chunks[0][0]; first.bits == 0 && first != e {
+		return first
+	}
+	return nil
 }
 
 // covering returns the entry of the longest prefix that covers p, p itself
@@ -169,14 +178,14 @@ func (r *routes) set(c cursor, p prefix, v code) cursor {
 	}
 	e := entry{addr: p.addr, bits: p.bits, code: v}
 	if outside := r.coveringFrom(c, p); outside != nil {
-		e.cover = outside.bits + 1
+		e.cover = outside.bits
 	}
-	for inside := c; ; inside = inside.next() {
+	for inside := c; p.bits > 0; inside = inside.next() {
 		in := inside.entry()
 		if in == nil || !p.covers(in.addr) {
 			break
 		}
-		in.cover = max(in.cover, p.bits+1)
+		in.cover = max(in.cover, p.bits)
 	}
 	r.size++
 	r.changes++
@@ -212,12 +221,12 @@ func (r *routes) insert(c cursor, e entry) cursor {
 // remove takes p out, which must be at c. It returns where p would be now.
 func (r *routes) remove(c cursor, p prefix) cursor {
 	e := c.entry()
-	for inside := c.next(); ; inside = inside.next() {
+	for inside := c.next(); p.bits > 0; inside = inside.next() {
 		in := inside.entry()
 		if in == nil || !p.covers(in.addr) {
 			break
 		}
-		if in.cover == p.bits+1 {
+		if in.cover == p.bits {
 			in.cover = e.cover
 		}
 	}
@@ -250,7 +259,7 @@ func (r *routes) load(all []entry) {
 			around = around[:len(around)-1]
 		}
 		if n := len(around); n > 0 {
-			e.cover = around[n-1].bits + 1
+			e.cover = around[n-1].bits
 		}
 		around = append(around, e)
 	}

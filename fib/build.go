@@ -6,7 +6,8 @@ import "sync/atomic"
 // makes is nobody else's until the word that it returns is published.
 type builder struct {
 	arena
-	wide bool // values have 32 bits, not 16
+	wide         bool // values have 32 bits, not 16
+	bytesPerStep int  // see stride.go
 
 	// graft is the way on below one entry, which has graftCode: there is a trie
 	// already, to be led to by a skip word.
@@ -152,7 +153,7 @@ func (s *slots) leaves() (l leaves) {
 func (b *builder) inner(r region, es []entry) word {
 	var e uint8
 	if b.graft == 0 { // else the way on must not begin within a run
-		e = chooseStride(r, es, maxStride)
+		e = b.chooseStride(r, es, maxStride)
 	}
 	var s slots
 	for i := range s.codes {

@@ -53,10 +53,10 @@ func ExampleTable_Explain() {
 	// /4 root
 	// /12 skip
 	// /31 inner
-	// /35 skip
-	// /47 inner
-	// /51 skip
-	// /63 inner
-	// /67 leaf
+	// /38 inner
+	// /45 inner
+	// /52 inner
+	// /60 inner
+	// /64 leaf
 	// group 4
 }

@@ -5,12 +5,18 @@ import (
 	"math/bits"
 )
 
-// What a byte more is worth: so many bytes to spare one prefix's packets one
-// word on their way. Found by measurement: see bench/.
+// bytesPerStep is what a step is worth: so many bytes to spare one prefix's
+// packets one word on their way. A small table can afford many, because it stays
+// in the processor's caches all the same; a large one lives by being small.
+// Found by measurement: see bench/.
+func bytesPerStep(prefixes int) int {
+	const least, most, spare = 4, 128, 300_000
+	return max(least, min(most, spare/max(1, prefixes)))
+}
+
 const (
-	bytesPerStep = 4
-	bitsPerStep  = 6 // that a word takes, on average, further down
-	perStep      = 12
+	bitsPerStep = 6 // that a word takes, on average, further down
+	perStep     = 12
 )
 
 // chooseStride decides by how many bits more the kids of an inner word are
@@ -22,7 +28,7 @@ const (
 // stride bits more ends in a leaf; any other takes about one word for every
 // bitsPerStep bits. All choices are weighed in one pass: a prefix counts for all
 // depths at which it is not alone, and the rest is sums.
-func chooseStride(r region, es []entry, most uint8) uint8 {
+func (b *builder) chooseStride(r region, es []entry, most uint8) uint8 {
 	first := int(r.bits) + stride                            // the depth of kids if they are not apart
 	limit := min(int(most), max(0, int(r.end)-stride-first)) // a run must be seen whole
 	if limit == 0 {
@@ -44,7 +50,7 @@ func chooseStride(r region, es []entry, most uint8) uint8 {
 		}
 		w.add(min(shared, int(es[i].bits)-1)-first, int(es[i].bits)-stride-first, limit)
 	}
-	return w.best(bits.OnesCount16(slots), limit)
+	return w.best(bits.OnesCount16(slots), limit, b.bytesPerStep)
 }
 
 // weights sums up what is left of the way for each choice.
@@ -75,8 +81,9 @@ func (w *weights) add(last, leaf, limit int) {
 	}
 }
 
-// best is the cheapest choice for so many runs.
-func (w *weights) best(runs, limit int) uint8 {
+// best is the cheapest choice for so many runs, where a step is worth so many
+// bytes.
+func (w *weights) best(runs, limit, bytesPerStep int) uint8 {
 	best, least := 0, math.MaxInt
 	near, far, farBits := 0, 0, 0
 	for i := limit; i >= 0; i-- {

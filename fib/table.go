@@ -103,6 +103,7 @@ func NewIn(mem Memory) (*Table, error) {
 	t.epoch.Store(1)
 	t.mem = mem
 	t.open(0)
+	t.bytesPerStep = bytesPerStep(0)
 	t.buildAll(nil)
 	return t, nil
 }

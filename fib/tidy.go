@@ -86,7 +86,7 @@ func (t *Table) moveAll(wide bool, all []entry) {
 func (t *Table) turn() {
 	t.half ^= 1
 	t.open(t.half)
-	t.churn = 0
+	t.churn, t.bytesPerStep = 0, bytesPerStep(t.routes.size)
 }
 
 // forgetOther gives the half that is not in use back to the kernel.
@@ -141,7 +141,7 @@ func inTrie(es []entry) []entry {
 
 // buildRoot makes a run of words for them.
 func (t *Table) buildRoot(r region, es []entry) word {
-	e := chooseRootStride(r, es)
+	e := t.chooseRootStride(r, es)
 	at := t.alloc(1 << e)
 	t.fill(at, e, r, es)
 	return innerWord(at, 0, 0, e)
@@ -149,8 +149,8 @@ func (t *Table) buildRoot(r region, es []entry) word {
 
 // chooseRootStride is chooseStride for the one run of a root. Its words are so
 // deep that the shortest prefixes are not inside any.
-func chooseRootStride(r region, es []entry) uint8 {
-	return max(shortBits-rootBits, chooseStride(region{prefix{r.addr, r.bits - stride}, 0, r.end}, es, maxRootStride))
+func (b *builder) chooseRootStride(r region, es []entry) uint8 {
+	return max(shortBits-rootBits, b.chooseStride(region{prefix{r.addr, r.bits - stride}, 0, r.end}, es, maxRootStride))
 }
 
 // Tidy does a part of the work of making the trie as it would be if it was built
@@ -223,7 +223,7 @@ func (t *Table) tidyOne() (entries int) {
 func (t *Table) moveRoot(r region, root word) (entries int) {
 	at := t.view.Load().head + uint32(t.tidying.root)
 	es := t.insideRoot(r)
-	if e := chooseRootStride(r, es); e != root.tag() {
+	if e := t.chooseRootStride(r, es); e != root.tag() {
 		t.publish(at, t.buildRoot(r, es))
 		for i := range uint32(1) << root.tag() {
 			t.retireAll(word(t.mem[root.block()+i]))

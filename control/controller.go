@@ -87,10 +87,10 @@ type Controller struct {
 	calls  chan func()   // questions, to be answered between two changes
 	gone   chan struct{} // closed when Run returns
 
-	events     uint64 // applied
-	heardPorts uint64 // how often the kernel told something of a port's link
-	filling    bool   // said that the FIB is nearly full
-	fault      string // why all packets are left to the kernel; empty: they are not
+	events      uint64 // applied
+	heardPorts  uint64 // how often the kernel told something of a port's link
+	saidFilling bool   // that the FIB is nearly full
+	fault       string // why all packets are left to the kernel; empty: they are not
 }
 
 // New connects to the kernel. Call Run next.
@@ -270,6 +270,9 @@ func (c *Controller) updateFault() {
 	if fault == "" && len(c.resolver.refused) > 0 {
 		fault = fmt.Sprintf("the FIB has no room for %d prefixes", len(c.resolver.refused))
 	}
+	if fault == "" && c.resolver.fib.Routes.Lost() {
+		fault = "the FIB's memory is used up, or a worker has been in the middle of a batch for too long"
+	}
 	if fault == c.fault || !c.resync.synced {
 		return
 	}
@@ -309,13 +312,11 @@ func (c *Controller) poll() {
 }
 
 // tidy lays the FIB out anew as far as it is worth it, and says in time that its
-// memory runs out.
+// memory runs out, once.
 func (c *Controller) tidy() {
 	table := c.resolver.fib.Routes
-	if !table.Tidy(tidyAtOnce) || table.NearlyFull() == c.filling {
-		return
-	}
-	if c.filling = !c.filling; c.filling {
+	if table.Tidy(tidyAtOnce) && table.NearlyFull() && !c.saidFilling {
+		c.saidFilling = true
 		c.log.Warn("nine tenths of the FIB's memory are used; when it is full, all packets are left to the kernel: give it more by --fib-memory",
 			"prefixes", table.Len())
 	}

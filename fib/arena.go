@@ -1,9 +1,6 @@
 package fib
 
-import (
-	"errors"
-	"fmt"
-)
+import "errors"
 
 // ErrFull says that the memory that the table may use has no room for a prefix.
 // The table is as it was; the caller decides what packets to the prefix do.
@@ -30,7 +27,7 @@ const smallSizes = 1 << 8
 // before is the heads of tries, in fixed places. In large memory no huge page
 // belongs to two of them, or giving back one would break it.
 func (m Memory) halves() (at, size uint32) {
-	at = heads * headSize
+	at = headsSize
 	if len(m) < 8*hugePage/8 {
 		return at, (uint32(len(m)) - at) / 2
 	}
@@ -47,15 +44,16 @@ func (a *arena) open(half int) {
 // room is how many words can be cut at least, in blocks of any size.
 func (a *arena) room() int { return int(a.to - a.top) }
 
+// alloc cuts a block. It must be called within attempt.
 func (a *arena) alloc(size uint32) uint32 {
-	a.used += int(size)
 	if at, ok := a.reuse(size); ok {
+		a.used += int(size)
 		return at
 	}
 	if size > a.to-a.top {
-		// The caller asked room first: see Table.reserve.
-		panic(fmt.Sprintf("fib: no %d words left of %d", size, a.to-a.from))
+		panic(exhausted{}) // which attempt catches
 	}
+	a.used += int(size)
 	a.top += size
 	return a.top - size
 }

@@ -19,7 +19,7 @@ func (s Step) String() string {
 func (t *Table) Explain(a Addr) ([]Step, GroupID) {
 	x := explainer{t: t, a: a, bits: rootBits}
 	v := t.view.Load()
-	root := v.head + uint32(a.Hi>>(64-rootBits))
+	root := t.head + uint32(a.Hi>>(64-rootBits))
 	w := word(t.mem[root])
 	x.say("root", root, "leads to a run of %d words, %d bits further on", 1<<w.tag(), w.tag())
 	at := x.next(w.block(), w.tag())
@@ -98,11 +98,11 @@ func (x *explainer) end(c code, v *view) ([]Step, GroupID) {
 		i := uint32(x.a.Hi >> (64 - shortBits))
 		x.bits = 0
 		c = x.t.shortCode(i)
-		x.say("short", v.head+shortsAt+i/2, "%v", c)
+		x.say("short", x.t.head+shortsAt+i/2, "%v", c)
 	}
 	if c == 0 {
 		c = x.t.codeOf(prefix{})
-		x.say("default", v.head+defaultAt, "%v", c)
+		x.say("default", x.t.head+defaultAt, "%v", c)
 	}
 	return x.steps, c.group()
 }

@@ -25,6 +25,12 @@ func EachVariant(tb testing.TB) iter.Seq[string] {
 	}
 }
 
+// Squeeze leaves no room to cut blocks from, and none that are free.
+func (t *Table) Squeeze() {
+	t.top = t.to
+	t.small, t.large, t.free = [smallSizes][]uint32{}, map[uint32][]uint32{}, 0
+}
+
 // Check says what is wrong with the trie: blocks that overlap, words that are
 // lost, values that the routes do not give.
 func (t *Table) Check() error {
@@ -56,7 +62,7 @@ func (t *Table) Check() error {
 
 func (t *Table) blocks(all *[]block) error {
 	for i := range uint32(numRoots) {
-		root := word(t.mem[t.view.Load().head+i])
+		root := word(t.mem[t.head+i])
 		*all = append(*all, block{root.block(), 1 << root.tag()})
 		for k := range uint32(1) << root.tag() {
 			if err := t.blocksOf(word(t.mem[root.block()+k]), all); err != nil {

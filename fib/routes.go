@@ -2,6 +2,7 @@ package fib
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
@@ -29,6 +30,9 @@ type routes struct {
 	// changes counts insertions and deletions: a cursor from before one is off.
 	changes uint64
 }
+
+// maxEntries is no limit.
+const maxEntries = math.MaxInt
 
 const (
 	chunkSize = 64 // entries at most

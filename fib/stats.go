@@ -31,7 +31,7 @@ func (t *Table) Stats() Stats {
 		RoutesBytes: t.routes.bytes(), StuckReader: t.stuck, Tidying: t.tidying.running,
 	}
 	for i := range uint32(numRoots) {
-		root := word(t.mem[t.view.Load().head+i])
+		root := word(t.mem[t.head+i])
 		for k := range uint32(1) << root.tag() {
 			t.count(&s, word(t.mem[root.block()+k]), 1)
 		}

@@ -34,6 +34,9 @@ func (b *builder) chooseStride(r region, es []entry, most uint8) uint8 {
 	if limit == 0 {
 		return 0
 	}
+	for limit > 0 && 16<<limit > b.room() { // leave most of what is left to others
+		limit--
+	}
 	var w weights
 	var slots uint16
 	for i := range es {

@@ -38,8 +38,10 @@ type Table struct {
 	leftIn       uint64 // in which epoch it was left
 	stuck        uint64 // how often a reader did not leave in time
 
-	trieChanged, shortChanged bool // since readers were last waited for
-	half                      int  // of the memory that blocks are cut from
+	trieChanged, shortChanged bool   // since readers were last waited for
+	half                      int    // of the memory that blocks are cut from
+	head                      uint32 // of the trie
+	lost                      bool   // memory ran out: readers find nothing
 	tidying                   tidying
 	churn                     int // updates since the trie was made or tidied
 }
@@ -64,7 +66,11 @@ const (
 	defaultAt = numRoots
 	shortsAt  = 64
 	headSize  = shortsAt + 1<<shortBits/2 // two codes a word
-	heads     = 2
+
+	// Two heads are for tries, of which one is in use, and one for none.
+	noneHead  = 2 * headSize
+	noneRun   = 3 * headSize
+	headsSize = noneRun + 1<<(shortBits-rootBits)
 )
 
 // The default is 256 MiB of address space, of which only what is used becomes
@@ -102,8 +108,9 @@ func NewIn(mem Memory) (*Table, error) {
 	t := new(Table)
 	t.epoch.Store(1)
 	t.mem = mem
+	t.layNone()
 	t.open(0)
-	t.bytesPerStep = bytesPerStep(0)
+	t.head, t.bytesPerStep = headSize, bytesPerStep(0)
 	t.buildAll(nil)
 	return t, nil
 }
@@ -140,6 +147,11 @@ func (t *Table) Add(p netip.Prefix, g GroupID) error {
 		return fmt.Errorf("add prefix to FIB: %v: %w", p, err)
 	}
 	t.update(key, t.routes.set(at, key, c))
+	if t.lost { // as it was, then
+		t.routes.remove(t.routes.seek(key), key)
+		t.restore()
+		return fmt.Errorf("add prefix to FIB: %v: %w", p, ErrFull)
+	}
 	return nil
 }
 
@@ -187,6 +199,11 @@ func (t *Table) Build(all iter.Seq2[netip.Prefix, GroupID]) error {
 	}
 	t.routes.load(es)
 	t.moveAll(wide, es)
+	if t.lost {
+		t.routes = routes{}
+		t.restore()
+		return fmt.Errorf("build FIB of %d prefixes: %w", len(es), ErrFull)
+	}
 	return nil
 }
 
@@ -211,11 +228,15 @@ func (t *Table) Len() int { return t.routes.size }
 // update makes the trie show what has become of p, which is at c or was.
 func (t *Table) update(p prefix, c cursor) {
 	t.churn++
-	if p.bits > shortBits {
-		t.patch(p, c)
-		t.trieChanged = true
-	} else {
+	switch {
+	case t.lost:
+		t.restore()
+	case p.bits <= shortBits:
 		t.updateShort(p)
+	case t.attempt(func() { t.patch(p, c) }):
+		t.trieChanged = true
+	default:
+		t.restore()
 	}
 	if len(t.pending) >= reclaimAt {
 		t.reclaim()
@@ -235,7 +256,7 @@ func (t *Table) updateShort(p prefix) {
 		t.synchronize()
 	}
 	if p.bits == 0 {
-		t.publish(t.view.Load().head+defaultAt, word(t.codeOf(p)))
+		t.publish(t.head+defaultAt, word(t.codeOf(p)))
 		return
 	}
 	t.shortChanged = true
@@ -253,7 +274,7 @@ func (t *Table) codeOf(p prefix) code {
 
 // putShort sets what addresses with these first bits get.
 func (t *Table) putShort(i uint32) {
-	at, shift := t.view.Load().head+shortsAt+i/2, i%2*32
+	at, shift := t.head+shortsAt+i/2, i%2*32
 	if v := t.mem[at]&^(math.MaxUint32<<shift) | uint64(t.shortCode(i))<<shift; v != t.mem[at] {
 		t.publish(at, word(v))
 	}
@@ -270,5 +291,5 @@ func (t *Table) shortCode(i uint32) code {
 // rootRegion is the run of words that a's way begins in, and its root word.
 func (t *Table) rootRegion(a Addr) (region, word) {
 	p := prefix{a.mask(rootBits), rootBits}
-	return region{p, 0, 64}, word(t.mem[t.view.Load().head+uint32(a.Hi>>(64-rootBits))])
+	return region{p, 0, 64}, word(t.mem[t.head+uint32(a.Hi>>(64-rootBits))])
 }

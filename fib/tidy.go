@@ -59,7 +59,10 @@ func (t *Table) widen() error {
 	if !t.otherHalf() {
 		return ErrBusy
 	}
-	t.moveAll(true, t.routes.appendInside(nil, prefix{}, math.MaxInt))
+	t.moveAll(true, t.routes.appendInside(nil, prefix{}, maxEntries))
+	if t.lost {
+		return ErrFull
+	}
 	return nil
 }
 
@@ -78,8 +81,11 @@ func (t *Table) moveAll(wide bool, all []entry) {
 	t.turn()
 	t.leaving, t.leftIn = true, t.epoch.Load()
 	t.wide = wide
-	t.buildAll(all)
-	t.reclaim()
+	if t.attempt(func() { t.buildAll(all) }) {
+		t.reclaim()
+	} else {
+		t.restore()
+	}
 }
 
 // turn goes over to the other half.
@@ -99,10 +105,7 @@ func (t *Table) forgetOther() {
 // buildAll makes the trie of all entries, which are in order and may be changed,
 // and publishes it.
 func (t *Table) buildAll(all []entry) {
-	head := uint32(0)
-	if v := t.view.Load(); v != nil {
-		head = headSize - v.head
-	}
+	head := headSize - t.head
 	for i := range uint64(numRoots) {
 		r := region{prefix{Addr{Hi: i << (64 - rootBits)}, rootBits}, 0, 64}
 		n := 0
@@ -117,13 +120,14 @@ func (t *Table) buildAll(all []entry) {
 		at, shift := head+shortsAt+i/2, i%2*32
 		t.mem[at] = t.mem[at]&^(math.MaxUint32<<shift) | uint64(t.shortCode(i))<<shift
 	}
+	t.head = head
 	t.view.Store(&view{t.mem, head, t.wide})
 }
 
 // insideRoot returns the entries of the trie whose addresses begin with the same
 // rootBits.
 func (t *Table) insideRoot(r region) []entry {
-	t.scratch = t.routes.appendInside(t.scratch[:0], r.prefix, math.MaxInt)
+	t.scratch = t.routes.appendInside(t.scratch[:0], r.prefix, maxEntries)
 	return inTrie(t.scratch)
 }
 
@@ -159,6 +163,9 @@ func (b *builder) chooseRootStride(r region, es []entry) uint8 {
 // is more. It says whether nothing is left to do. Readers go on meanwhile, and
 // updates between calls.
 func (t *Table) Tidy(budget int) (done bool) {
+	if t.lost {
+		t.restore()
+	}
 	if len(t.pending) > 0 || t.leaving {
 		t.reclaim()
 	}
@@ -166,7 +173,7 @@ func (t *Table) Tidy(budget int) (done bool) {
 		return true
 	}
 	for budget > 0 && t.tidying.running {
-		budget -= t.tidyOne()
+		budget -= t.tidySome()
 	}
 	return !t.tidying.running
 }
@@ -188,8 +195,16 @@ func (t *Table) startTidying() bool {
 
 func (t *Table) finishTidying() {
 	for t.tidying.running {
-		t.tidyOne()
+		t.tidySome()
 	}
+}
+
+// tidySome is tidyOne, and what to do if memory runs out.
+func (t *Table) tidySome() (entries int) {
+	if !t.attempt(func() { entries = t.tidyOne() }) {
+		t.restore()
+	}
+	return max(entries, 1)
 }
 
 // tidyOne makes the next word of the root at hand anew and returns how many
@@ -215,13 +230,13 @@ func (t *Table) tidyOne() (entries int) {
 	t.tidying.next++
 	part := r.part(uint64(i), root.tag(), 0)
 	part.outside = t.around(part.prefix)
-	t.scratch = t.routes.appendInside(t.scratch[:0], part.prefix, math.MaxInt)
+	t.scratch = t.routes.appendInside(t.scratch[:0], part.prefix, maxEntries)
 	t.replace(root.block()+i, t.build(part, t.scratch))
 	return 1 + len(t.scratch)
 }
 
 func (t *Table) moveRoot(r region, root word) (entries int) {
-	at := t.view.Load().head + uint32(t.tidying.root)
+	at := t.head + uint32(t.tidying.root)
 	es := t.insideRoot(r)
 	if e := t.chooseRootStride(r, es); e != root.tag() {
 		t.publish(at, t.buildRoot(r, es))

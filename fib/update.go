@@ -1,7 +1,5 @@
 package fib
 
-import "math"
-
 // updater brings the trie in step with the routes, which have already changed
 // at one prefix.
 //
@@ -95,7 +93,7 @@ func (u *updater) run(at uint32, e uint8, r region) {
 // inside returns the entries in p that are longer than it, good until it is
 // called again.
 func (u *updater) inside(p prefix) []entry {
-	u.scratch = u.routes.appendInside(u.scratch[:0], p, math.MaxInt)
+	u.scratch = u.routes.appendInside(u.scratch[:0], p, maxEntries)
 	return u.scratch
 }
 

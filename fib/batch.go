@@ -77,18 +77,23 @@ func (v *view) finishPlain(l *lanes, addrs []Addr, out []GroupID) {
 	}
 }
 
-// vectorBatch looks up as many at a time as the kernel takes, and fills the last
-// of it up with any.
+// vectorBatch looks up as many at a time as the kernel takes. The last few go by
+// a kernel of fewer lanes if there is one, and empty lanes are looked up, too:
+// that takes no longer.
 func (v *view) vectorBatch(k *kernel, addrs []Addr, out []GroupID) {
 	mem, head := &v.mem[0], &v.mem[v.head]
 	for ; len(addrs) >= k.lanes; addrs, out = addrs[k.lanes:], out[k.lanes:] {
 		k.run(v.wide, mem, head, &addrs[0], &out[0])
 	}
-	if len(addrs) > 0 {
-		var rest [maxLanes]Addr
-		var groups [maxLanes]GroupID
-		copy(rest[:], addrs)
-		k.run(v.wide, mem, head, &rest[0], &groups[0])
-		copy(out, groups[:])
+	if len(addrs) == 0 {
+		return
 	}
+	if len(addrs) <= fewLanes {
+		k = &kernels[1]
+	}
+	var rest [maxLanes]Addr
+	var groups [maxLanes]GroupID
+	copy(rest[:], addrs)
+	k.run(v.wide, mem, head, &rest[0], &groups[0])
+	copy(out, groups[:])
 }

@@ -35,10 +35,10 @@ func vectorKernels() []kernel {
 	var all []kernel
 	x := &cpu.X86
 	if x.HasAVX2 {
-		all = append(all, kernel{"avx2", 16})
+		all = append(all, kernel{"avx2", fewLanes})
 	}
-	if x.HasAVX512F && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512BW && x.HasAVX512VPOPCNTDQ && x.HasAVX512VBMI2 {
-		all = append(all, kernel{"avx512", 64})
+	if len(all) > 0 && x.HasAVX512F && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512BW && x.HasAVX512VPOPCNTDQ && x.HasAVX512VBMI2 {
+		all = append(all, kernel{"avx512", maxLanes})
 	}
 	return all
 }
@@ -47,9 +47,9 @@ func vectorKernels() []kernel {
 // nothing escapes.
 func (k *kernel) run(wide bool, mem, head *uint64, addrs *Addr, out *GroupID) {
 	switch {
-	case k.lanes == 64 && wide:
+	case k.lanes == maxLanes && wide:
 		batchAVX512Wide(mem, head, addrs, out)
-	case k.lanes == 64:
+	case k.lanes == maxLanes:
 		batchAVX512(mem, head, addrs, out)
 	case wide:
 		batchAVX2Wide(mem, head, addrs, out)

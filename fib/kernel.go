@@ -14,7 +14,12 @@ type kernel struct {
 	lanes int // addresses at a time; 0: the plain form, any number
 }
 
-const maxLanes = 64
+// The most and the least addresses that a kernel takes. The one of the fewest is
+// the first behind the plain form.
+const (
+	maxLanes = 64
+	fewLanes = 16
+)
 
 // kernels are all that there are, the fastest last.
 var kernels = append([]kernel{{name: "generic"}}, vectorKernels()...)

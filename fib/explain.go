@@ -28,11 +28,11 @@ func (t *Table) Explain(a Addr) ([]Step, GroupID) {
 		case w.skip():
 			at = x.skip(w, at)
 		case w.lone():
-			return x.end(x.lone(w, at, v), v)
+			return x.end(x.lone(w, at, v))
 		default:
 			slot := a.slot(uint8(x.bits))
 			if !w.kid(slot) {
-				return x.end(x.leaf(w, at, slot, v), v)
+				return x.end(x.leaf(w, at, slot, v))
 			}
 			x.say("inner", at, "slot %d leads to a run of %d words, %d bits further on", slot, 1<<w.tag(), stride+w.tag())
 			x.bits += stride
@@ -93,7 +93,7 @@ func (x *explainer) leaf(w word, at uint32, slot uint64, v *view) code {
 }
 
 // end looks an address without a code up where the shortest prefixes are.
-func (x *explainer) end(c code, v *view) ([]Step, GroupID) {
+func (x *explainer) end(c code) ([]Step, GroupID) {
 	if c == 0 {
 		i := uint32(x.a.Hi >> (64 - shortBits))
 		x.bits = 0

@@ -242,7 +242,7 @@ func (u *updater) branch(w word, r, way region) word {
 		{addr: u.p.addr, bits: u.p.bits, code: u.around(u.p)},
 		{addr: way.addr, bits: way.bits + 1, code: graftCode},
 	}
-	if way.prefix.compare(u.p) < 0 {
+	if way.compare(u.p) < 0 {
 		es[0], es[1] = es[1], es[0]
 	}
 	fresh := u.build(r, es)

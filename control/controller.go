@@ -87,10 +87,11 @@ type Controller struct {
 	calls  chan func()   // questions, to be answered between two changes
 	gone   chan struct{} // closed when Run returns
 
-	events      uint64 // applied
-	heardPorts  uint64 // how often the kernel told something of a port's link
-	saidFilling bool   // that the FIB is nearly full
-	fault       string // why all packets are left to the kernel; empty: they are not
+	events       uint64 // applied
+	heardPorts   uint64 // how often the kernel told something of a port's link
+	stuckReaders uint64 // how often the FIB waited in vain for a worker
+	saidFilling  bool   // that the FIB is nearly full
+	fault        string // why all packets are left to the kernel; empty: they are not
 }
 
 // New connects to the kernel. Call Run next.
@@ -308,7 +309,16 @@ func (c *Controller) poll() {
 		c.resolver.reclaim()
 	}
 	c.tidy()
+	c.sayStuck()
 	c.pollExpiring(time.Now())
+}
+
+// sayStuck says that a worker kept the FIB waiting.
+func (c *Controller) sayStuck() {
+	if n := c.resolver.fib.Routes.StuckReaders(); n != c.stuckReaders {
+		c.stuckReaders = n
+		c.log.Warn("a worker did not finish its batch in time: does something else use its processor?", "times", n)
+	}
 }
 
 // tidy lays the FIB out anew as far as it is worth it, and says in time that its

@@ -97,7 +97,7 @@
 // A Reader says when it may hold something (Enter, Leave: a batch). A retired
 // block is used again when every reader that was busy then has left since
 // (epoch.go). A reader that sleeps has left and holds nothing up; one that never
-// leaves keeps memory from being used again, and is counted (Stats.StuckReader).
+// leaves keeps memory from being used again, and is counted (StuckReaders).
 //
 // # Memory
 //

@@ -108,6 +108,9 @@ func (t *Table) reclaim() {
 	}
 }
 
+// StuckReaders returns how often a reader did not leave while it was waited for.
+func (t *Table) StuckReaders() uint64 { return t.stuck }
+
 // patience is how often a synchronize lets others run before it takes a reader
 // for stuck.
 const patience = 1 << 14

@@ -17,9 +17,8 @@ type Stats struct {
 	ReservedWords int // that the trie may use; as many again are for moving into
 	HeadWords     int // of roots and the shortest prefixes
 
-	RoutesBytes int    // what the writer keeps beside the trie, in Go's heap
-	StuckReader uint64 // how often a reader did not leave while it was waited for
-	Tidying     bool   // a compaction is under way
+	RoutesBytes int  // what the writer keeps beside the trie, in Go's heap
+	Tidying     bool // a compaction is under way
 }
 
 // Stats counts. It visits every word: milliseconds for a full table.
@@ -28,7 +27,7 @@ func (t *Table) Stats() Stats {
 		Prefixes: t.routes.size, Wide: t.wide,
 		UsedWords: t.used - t.pendingWords, RetiredWords: t.pendingWords, FreeWords: t.free,
 		ReservedWords: int(t.to - t.from), HeadWords: headSize,
-		RoutesBytes: t.routes.bytes(), StuckReader: t.stuck, Tidying: t.tidying.running,
+		RoutesBytes: t.routes.bytes(), Tidying: t.tidying.running,
 	}
 	for i := range uint32(numRoots) {
 		root := word(t.mem[t.head+i])

@@ -201,7 +201,7 @@ func TestMakeBeforeBreak(t *testing.T) {
 // address between those goes from one group to the next and to no other; those
 // inside never change; and what the writer has been told is done, all see.
 func TestCoveringPrefix(t *testing.T) {
-	const inside, rounds = 4096, 20000
+	const inside, rounds = 4096, 1500
 	cover := netip.MustParsePrefix("2001:db8::/32")
 	tab := fib.New()
 	var gaps, routed []fib.Addr

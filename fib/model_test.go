@@ -287,7 +287,9 @@ func randomSteps(rng *rand.Rand, ps []netip.Prefix, groups, n int) []step {
 	removes := 1 + rng.IntN(4) // of 8: how large the table becomes
 	for range n {
 		s := step{prefix: pick(rng, ps...)}
-		switch k := rng.IntN(200); {
+		switch k := rng.IntN(198); {
+		case rng.IntN(n) < 20: // which visit all
+			s.kind, s.n = pick(rng, stepTidied, stepBuild, stepWalk, stepCheck), 1+rng.IntN(1000)
 		case k < 140:
 			s.kind, s.group = stepAdd, fib.GroupID(rng.IntN(groups))
 			if widens && rng.IntN(20) == 0 {
@@ -300,10 +302,8 @@ func randomSteps(rng *rand.Rand, ps []netip.Prefix, groups, n int) []step {
 			s.kind, s.n = stepTidy, 1+rng.IntN(32)
 		case k < 180:
 			s.kind, s.n = stepBatch, rng.IntN(257)
-		case k < 198:
-			s.kind = stepAsk
 		default:
-			s.kind, s.n = pick(rng, stepTidied, stepBuild, stepWalk, stepCheck), 1+rng.IntN(1000)
+			s.kind = stepAsk
 		}
 		steps = append(steps, s)
 	}
@@ -331,7 +331,8 @@ func TestModel(t *testing.T) {
 			ps = append(ps, pick(rng, populations...).make(rng, len(ps))...)
 		}
 		n := 200 + rng.IntN(2000)
-		if long() && seed%50 == 0 {
+		if long() && seed%100 < 7 { // large, of each kind in turn
+			kind = populations[int(seed/100*7+seed%100)%len(populations)]
 			ps, n = kind.make(rng, 100_000), 300_000
 		}
 		steps := randomSteps(rng, ps, pick(rng, 2, 3, 20, 65535), n)
@@ -339,7 +340,7 @@ func TestModel(t *testing.T) {
 		if runSteps(t, modelWords<<(n/100_000), name, steps) > 0 {
 			t.Errorf("%s: the table was full", name)
 		}
-		if done += n; long() && seed%100 == 99 {
+		if done += n; long() && seed%100 == 6 || seed%100 == 99 {
 			fmt.Fprintf(os.Stderr, "TestModel: %d of %d steps\n", done, total)
 		}
 	}

@@ -112,6 +112,9 @@ func (c *Controller) Run(ctx context.Context) (err error) {
 		stop()
 		err = errors.Join(err, c.ports.close(), c.kernel.close())
 	}()
+	if err := c.ports.check(); err != nil {
+		return err
+	}
 	if err := c.answer(ctx); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/fwd6/fwd6/dataplane"
+	"github.com/fwd6/fwd6/xdp"
 )
 
 // These are the answers to questions about the running forwarder: what the API
@@ -21,7 +22,9 @@ type RouteInfo struct {
 	NextHop  uint32 // id of a next-hop object, or 0
 	Flags    []string
 	Legs     []LegInfo
-	Reason   dataplane.Reason // Forward, or why its packets go to the kernel
+	Reason   dataplane.Reason // Forward, or why workers give its packets to the kernel
+	Pass     xdp.Verdict      // if not Steered: why no worker sees its packets, whatever Reason says
+	Why      string           // Pass in words
 	PrefSrc  netip.Addr       // for packets of this host; the zero Addr: none
 	MTU      int              // bytes, of the route itself; 0: the device's
 	Pref     uint8            // RFC 4191 §2.1: 0 medium, 1 high, 3 low

@@ -69,12 +69,21 @@ func (c *Controller) status() StatusInfo {
 		Resyncs:   max(c.resync.count, 1) - 1, // the first is none
 		Events:    c.events,
 		Undecoded: c.kernel.subscription.Undecoded(),
-		Passing:   c.fault,
+		Passing:   c.passing(),
 	}
 	if c.ports.forwarder != nil {
 		info.Workers = c.ports.forwarder.Workers()
 	}
 	return info
+}
+
+// passing says why all traffic is left to the kernel; it is empty if some is
+// forwarded.
+func (c *Controller) passing() string {
+	if c.fault == "" && !c.ports.forwards() {
+		return "no port forwards"
+	}
+	return c.fault
 }
 
 // info describes every port, in the order of the configuration.
@@ -183,7 +192,10 @@ func (c *Controller) RouteGet(ctx context.Context, addr netip.Addr) (info RouteI
 	if !addr.Is6() || addr.Zone() != "" {
 		return RouteInfo{}, fmt.Errorf("get route of %v: no IPv6 address without a zone", addr)
 	}
-	err = c.call(ctx, func() { info = c.resolver.routeTo(addr) })
+	err = c.call(ctx, func() {
+		info = c.resolver.routeTo(addr)
+		info.setPassing(c.passing())
+	})
 	return info, err
 }
 
@@ -194,7 +206,12 @@ func (c *Controller) Routes(ctx context.Context, f func(RouteInfo) error) error 
 	var last prefixKey
 	for first := true; ; first = false {
 		var some []RouteInfo
-		err := c.call(ctx, func() { some, last = c.resolver.routesAfter(last, first) })
+		err := c.call(ctx, func() {
+			some, last = c.resolver.routesAfter(last, first)
+			for i := range some {
+				some[i].setPassing(c.passing())
+			}
+		})
 		if err != nil {
 			return err
 		}

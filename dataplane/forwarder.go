@@ -129,20 +129,20 @@ func (fw *Forwarder) measure(ports []PortConfig) error {
 // count, so that each can receive from and send to every port, and at most the
 // processors that it may use, because workers that share one are ruinous.
 func (fw *Forwarder) countWorkers(want, cpus int) (int, error) {
-	most, limit := cpus, "processors that fwd6 may use"
+	most, limit := cpus, "the number of processors that fwd6 may use"
 	for _, p := range fw.ports {
 		if p.queues < most {
-			most, limit = p.queues, "queues of port "+p.Name
+			most, limit = p.queues, "the number of queues that port "+p.Name+" receives on"
 		}
 		if p.sends < most {
-			most, limit = p.sends, "queues that port "+p.Name+" sends by"
+			most, limit = p.sends, "the number of queues that port "+p.Name+" sends by"
 		}
 	}
 	switch {
 	case want == 0:
 		return most, nil
 	case want < 0 || want > most:
-		return 0, fmt.Errorf("%d workers: must be between 1 and %d, the %s", want, most, limit)
+		return 0, fmt.Errorf("--workers %d: must be at least 1 and at most %d, %s", want, most, limit)
 	}
 	return want, nil
 }

@@ -20,6 +20,14 @@ func batchAVX2(mem, head *uint64, addrs *Addr, out *GroupID)
 //go:noescape
 func batchAVX2Wide(mem, head *uint64, addrs *Addr, out *GroupID)
 
+// lookupBMI2 is view.lookup for values of 16 bits.
+//
+//go:noescape
+func lookupBMI2(mem, head *uint64, hi, lo uint64) uint32
+
+// scalarKernel says whether lookupBMI2 can run.
+var scalarKernel = !raceDetector && cpu.X86.HasBMI2 && cpu.X86.HasPOPCNT
+
 func vectorKernels() []kernel {
 	if raceDetector { // it does not see what assembly reads
 		return nil

@@ -251,7 +251,6 @@ func (b *builder) fill(at uint32, e uint8, r region, es []entry) {
 	run := b.mem[at : at+1<<e]
 	clear(run) // no word is zero: such are still to be made
 	codes := b.paper(len(run), r.outside)
-	defer func() { b.depth-- }()
 	for from, to := range runParts(r, e, es, codes) {
 		i := es[from].addr.window(r.bits) >> (64 - e)
 		run[i] = uint64(b.build(r.part(i, e, codes[i]), es[from:to]))
@@ -261,6 +260,7 @@ func (b *builder) fill(at uint32, e uint8, r region, es []entry) {
 			run[i] = uint64(b.uniform(c))
 		}
 	}
+	b.depth--
 }
 
 // paper is n codes to paint on, until depth is taken back.

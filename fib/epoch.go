@@ -116,12 +116,14 @@ const patience = 1 << 14
 // one does not.
 func (t *Table) synchronize() bool {
 	now := t.epoch.Add(1)
-	for range patience {
+	for i := range patience {
 		if t.readers.oldest() >= now {
 			t.reclaim()
 			return true
 		}
-		runtime.Gosched()
+		if i >= patience/2 { // a batch would be over by now: let others run
+			runtime.Gosched()
+		}
 	}
 	t.stuck++
 	return false

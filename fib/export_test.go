@@ -116,8 +116,8 @@ func (t *Table) checkRoutes() error {
 		n++
 	}
 	for i, chunk := range t.routes.chunks {
-		if len(chunk) == 0 || t.routes.firsts[i] != chunk[0].prefix() {
-			return fmt.Errorf("chunk %d is empty, or begins with another than %v", i, t.routes.firsts[i].netip())
+		if len(chunk) == 0 || t.routes.firsts[i] != chunk[0].addr.Hi {
+			return fmt.Errorf("chunk %d is empty, or begins with another than %#x", i, t.routes.firsts[i])
 		}
 	}
 	if n != t.routes.size {

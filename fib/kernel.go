@@ -21,6 +21,9 @@ var kernels = append([]kernel{{name: "generic"}}, vectorKernels()...)
 
 var chosen atomic.Pointer[kernel]
 
+// useScalar says that Lookup is not to be the plain form either.
+var useScalar = scalarKernel
+
 // The environment variable FWD6_CPU forces a form, if the processor has it.
 func init() {
 	chosen.Store(&kernels[len(kernels)-1])
@@ -40,13 +43,15 @@ func Variants() (names []string) {
 	return names
 }
 
-// Use chooses the form for all tables. It is for tests and benchmarks.
+// Use chooses the form for all tables. It is for tests and benchmarks, while
+// nothing is looked up.
 func Use(name string) error {
 	i := slices.IndexFunc(kernels, func(k kernel) bool { return k.name == name })
 	if i < 0 {
 		return fmt.Errorf("lookup variant %q: this processor has %s", name, strings.Join(Variants(), ", "))
 	}
 	chosen.Store(&kernels[i])
+	useScalar = scalarKernel && i > 0
 	return nil
 }
 

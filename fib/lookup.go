@@ -7,7 +7,13 @@ import (
 
 // Lookup returns the group of the longest prefix that covers a, NoRoute if none
 // does.
-func (t *Table) Lookup(a Addr) GroupID { return t.view.Load().lookup(a).group() }
+func (t *Table) Lookup(a Addr) GroupID {
+	v := t.view.Load()
+	if useScalar && !v.wide {
+		return code(lookupBMI2(&v.mem[0], &v.mem[v.head], a.Hi, a.Lo)).group()
+	}
+	return v.lookup(a).group()
+}
 
 // load reads a word as the writer published it, and with it all that it leads to.
 func (m Memory) load(at uint32) word { return word(atomic.LoadUint64(&m[at])) }
@@ -22,6 +28,11 @@ func (v *view) begin(a Addr) (w word, key uint64) {
 
 func (v *view) lookup(a Addr) code {
 	w, key := v.begin(a)
+	return v.lookupFrom(w, key, a)
+}
+
+// lookupFrom goes on from a word on a's way, where key is left of it.
+func (v *view) lookupFrom(w word, key uint64, a Addr) code {
 	for {
 		for w.inner() {
 			slot := key >> (64 - stride)
@@ -85,4 +96,12 @@ func (v *view) or(c code, a Addr) code {
 		return c
 	}
 	return code(v.mem.load(v.head + defaultAt))
+}
+
+// upper returns the first n bits of key, where n is the tag of a word below 64.
+func upper(key, tag uint64) uint32 { return uint32(key >> 1 >> (^tag & tagMask)) }
+
+// kidOf is 1 if w is an inner word and has a kid where key leads, else 0.
+func (w word) kidOf(key uint64) uint64 {
+	return uint64(w>>((kidsAt+key>>(64-stride))&63)&^(w>>(tagBits-1))) & 1
 }

@@ -2,7 +2,8 @@ package fib
 
 // repaint returns what becomes of the word w of a region when the code of what
 // covers the whole region has changed, but nothing that is inside: entries are
-// where they were, so all kids stay, and leaves change.
+// where they were, so all kids stay, and leaves change. Where entries inside
+// cover the whole of something that is deeper, nothing changes there.
 func (u *updater) repaint(w word, r region, es []entry) word {
 	switch {
 	case len(es) <= 1 || w.lone():
@@ -23,7 +24,7 @@ func (u *updater) repaint(w word, r region, es []entry) word {
 	s.paint(r, es, &inside)
 	fresh := u.change(w, &s)
 	for i := range uint64(numSlots) {
-		if fresh.kid(i) {
+		if fresh.kid(i) && s.codes[i] == r.outside {
 			u.repaintRun(fresh.run(i), fresh.tag(), r.kid(i, s.codes[i]), inside[i])
 		}
 	}
@@ -38,18 +39,23 @@ func (u *updater) repaintRun(at uint32, e uint8, r region, es []entry) {
 // these words alone.
 func (u *updater) repaintParts(at uint32, e uint8, r region, es []entry, from, to uint64) {
 	codes := u.paper(1<<e, r.outside)
-	defer func() { u.depth-- }()
 	next := from
-	plain := func(end uint64) {
-		for ; next < end; next++ {
-			u.store(at+uint32(next), u.repaint(word(u.mem[at+uint32(next)]), r.part(next, e, codes[next]), nil))
+	word := func(i uint64, es []entry) {
+		if codes[i] == r.outside {
+			at := at + uint32(i)
+			u.store(at, u.repaint(word(u.mem[at]), r.part(i, e, codes[i]), es))
 		}
+		next = i + 1
 	}
 	for a, b := range runParts(r, e, es, codes) {
 		i := es[a].addr.window(r.bits) >> (64 - e)
-		plain(i)
-		u.store(at+uint32(i), u.repaint(word(u.mem[at+uint32(i)]), r.part(i, e, codes[i]), es[a:b]))
-		next = i + 1
+		for next < i {
+			word(next, nil)
+		}
+		word(i, es[a:b])
 	}
-	plain(to)
+	for next < to {
+		word(next, nil)
+	}
+	u.depth--
 }

@@ -24,7 +24,7 @@ func (e *entry) prefix() prefix { return prefix{e.addr, e.bits} }
 // the nearest neighbor and goes outward from there.
 type routes struct {
 	chunks [][]entry
-	firsts []prefix // of each chunk
+	firsts []uint64 // of each chunk, the upper half of its first address
 	size   int
 	// changes counts insertions and deletions: a cursor from before one is off.
 	changes uint64
@@ -65,7 +65,9 @@ func (r *routes) seek(p prefix) cursor {
 	// The last chunk that begins at or before p.
 	lo, hi := 0, len(r.firsts)
 	for lo < hi {
-		if mid := int(uint(lo+hi) / 2); r.firsts[mid].compare(p) <= 0 {
+		mid := int(uint(lo+hi) / 2)
+		first := r.firsts[mid]
+		if first < p.addr.Hi || first == p.addr.Hi && r.chunks[mid][0].prefix().compare(p) <= 0 {
 			lo = mid + 1
 		} else {
 			hi = mid
@@ -77,7 +79,9 @@ func (r *routes) seek(p prefix) cursor {
 	chunk := r.chunks[lo-1]
 	from, to := 0, len(chunk)
 	for from < to {
-		if mid := int(uint(from+to) / 2); chunk[mid].prefix().compare(p) < 0 {
+		mid := int(uint(from+to) / 2)
+		at := &chunk[mid]
+		if at.addr.Hi < p.addr.Hi || at.addr.Hi == p.addr.Hi && at.prefix().compare(p) < 0 {
 			from = mid + 1
 		} else {
 			to = mid
@@ -142,8 +146,10 @@ func (r *routes) outside(e *entry) *entry {
 
 // covering returns the entry of the longest prefix that covers p, p itself
 // included, or nil.
-func (r *routes) covering(p prefix) *entry {
-	c := r.seek(p)
+func (r *routes) covering(p prefix) *entry { return r.coveringFrom(r.seek(p), p) }
+
+// coveringFrom is covering for one who knows where p is or would be.
+func (r *routes) coveringFrom(c cursor, p prefix) *entry {
 	if e := c.entry(); e != nil && e.prefix() == p {
 		return e
 	}
@@ -154,15 +160,15 @@ func (r *routes) covering(p prefix) *entry {
 	return e
 }
 
-// set puts p in or changes its code, and says whether it is new.
-func (r *routes) set(p prefix, v code) (fresh bool) {
-	c := r.seek(p)
+// set puts p in or changes its code; c is where p is or would be. It returns
+// where p is now.
+func (r *routes) set(c cursor, p prefix, v code) cursor {
 	if e := c.entry(); e != nil && e.prefix() == p {
 		e.code = v
-		return false
+		return c
 	}
 	e := entry{addr: p.addr, bits: p.bits, code: v}
-	if outside := r.covering(p); outside != nil {
+	if outside := r.coveringFrom(c, p); outside != nil {
 		e.cover = outside.bits + 1
 	}
 	for inside := c; ; inside = inside.next() {
@@ -172,17 +178,17 @@ func (r *routes) set(p prefix, v code) (fresh bool) {
 		}
 		in.cover = max(in.cover, p.bits+1)
 	}
-	r.insert(c, e)
 	r.size++
 	r.changes++
-	return true
+	return r.insert(c, e)
 }
 
-// insert puts e before c, splitting the chunk if it is full.
-func (r *routes) insert(c cursor, e entry) {
+// insert puts e before c, splitting the chunk if it is full, and returns where e
+// is.
+func (r *routes) insert(c cursor, e entry) cursor {
 	if len(r.chunks) == 0 {
-		r.chunks, r.firsts = [][]entry{append(make([]entry, 0, chunkSize), e)}, []prefix{e.prefix()}
-		return
+		r.chunks, r.firsts = [][]entry{append(make([]entry, 0, chunkSize), e)}, []uint64{e.addr.Hi}
+		return cursor{r, 0, 0}
 	}
 	if c.at == 0 && c.chunk > 0 { // rather behind the last of the chunk before
 		c.chunk--
@@ -192,23 +198,20 @@ func (r *routes) insert(c cursor, e entry) {
 		half := append(make([]entry, 0, chunkSize), chunk[chunkSize/2:]...)
 		r.chunks[c.chunk] = chunk[:chunkSize/2]
 		r.chunks = slices.Insert(r.chunks, c.chunk+1, half)
-		r.firsts = slices.Insert(r.firsts, c.chunk+1, half[0].prefix())
+		r.firsts = slices.Insert(r.firsts, c.chunk+1, half[0].addr.Hi)
 		if c.at > chunkSize/2 {
 			c.chunk++
 			c.at -= chunkSize / 2
 		}
 	}
 	r.chunks[c.chunk] = slices.Insert(r.chunks[c.chunk], c.at, e)
-	r.firsts[c.chunk] = r.chunks[c.chunk][0].prefix()
+	r.firsts[c.chunk] = r.chunks[c.chunk][0].addr.Hi
+	return c
 }
 
-// remove takes p out and says whether it was there.
-func (r *routes) remove(p prefix) bool {
-	c := r.seek(p)
+// remove takes p out, which must be at c. It returns where p would be now.
+func (r *routes) remove(c cursor, p prefix) cursor {
 	e := c.entry()
-	if e == nil || e.prefix() != p {
-		return false
-	}
 	for inside := c.next(); ; inside = inside.next() {
 		in := inside.entry()
 		if in == nil || !p.covers(in.addr) {
@@ -230,11 +233,11 @@ func (r *routes) remove(p prefix) bool {
 		r.chunks[c.chunk] = append(chunk, r.chunks[c.chunk+1]...)
 		r.chunks = slices.Delete(r.chunks, c.chunk+1, c.chunk+2)
 		r.firsts = slices.Delete(r.firsts, c.chunk+1, c.chunk+2)
-		r.firsts[c.chunk] = r.chunks[c.chunk][0].prefix()
+		r.firsts[c.chunk] = r.chunks[c.chunk][0].addr.Hi
 	default:
-		r.firsts[c.chunk] = chunk[0].prefix()
+		r.firsts[c.chunk] = chunk[0].addr.Hi
 	}
-	return true
+	return c.settled()
 }
 
 // load fills r, which must be empty, with entries in order, whose covers it
@@ -258,7 +261,7 @@ func (r *routes) load(all []entry) {
 		n, from := min(len(all), chunkFill), len(room)
 		room = append(room, all[:n]...)
 		r.chunks = append(r.chunks, room[from:from+n:from+chunkSize])
-		r.firsts = append(r.firsts, all[0].prefix())
+		r.firsts = append(r.firsts, all[0].addr.Hi)
 		room = room[:from+chunkSize]
 		all = all[n:]
 	}
@@ -300,7 +303,7 @@ func (p prefix) last() Addr {
 }
 
 // bytes is how much memory the entries take.
-func (r *routes) bytes() int { return len(r.chunks) * (chunkSize*entryBytes + 24 + 24) }
+func (r *routes) bytes() int { return len(r.chunks) * (chunkSize*entryBytes + 24 + 8) }
 
 // What bytes counts with; the tests do not compile unless it is true (64-bit).
 const entryBytes = 24

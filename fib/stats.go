@@ -61,6 +61,21 @@ func (t *Table) count(s *Stats, w word, depth int) {
 	}
 }
 
+// Forecast estimates how many bytes the trie of n more prefixes like those that
+// are there takes: as many for each as now, without the fixed part.
+func (s Stats) Forecast(n int) int {
+	if s.Prefixes == 0 {
+		return 0
+	}
+	fixed := numRoots << (shortBits - rootBits) // runs of roots at their least
+	return int(8 * float64(max(0, s.UsedWords-fixed)) / float64(s.Prefixes) * float64(n))
+}
+
+// NearlyFull says that the memory that the table may use will soon be used up:
+// a tenth is left. What was freed by changes and is not used again yet counts as
+// used.
+func (t *Table) NearlyFull() bool { return t.room() < int(t.to-t.from)/10 }
+
 // Bytes returns how much memory lookups may read, in bytes: the trie with all
 // that is free in between.
 func (t *Table) Bytes() int { return 8 * (headSize + t.used + t.free) }

@@ -7,11 +7,10 @@ import (
 
 // What a byte more is worth: so many bytes to spare one prefix's packets one
 // word on their way. Found by measurement: see bench/.
-var bytesPerStep, maxRoot = 7, uint8(16)
-
 const (
-	bitsPerStep = 6 // that a word takes, on average, further down
-	perStep     = 12
+	bytesPerStep = 4
+	bitsPerStep  = 6 // that a word takes, on average, further down
+	perStep      = 12
 )
 
 // chooseStride decides by how many bits more the kids of an inner word are

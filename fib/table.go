@@ -103,7 +103,7 @@ func NewIn(mem Memory) (*Table, error) {
 	t.epoch.Store(1)
 	t.mem = mem
 	t.open(0)
-	t.buildAll()
+	t.buildAll(nil)
 	return t, nil
 }
 
@@ -131,14 +131,14 @@ func (t *Table) Add(p netip.Prefix, g GroupID) error {
 	if err != nil {
 		return err
 	}
-	if e := t.routes.get(key); e != nil && e.code == c {
+	at := t.routes.seek(key)
+	if e := at.entry(); e != nil && e.prefix() == key && e.code == c {
 		return nil
 	}
 	if err := t.reserve(key, c); err != nil {
 		return fmt.Errorf("add prefix to FIB: %v: %w", p, err)
 	}
-	t.routes.set(key, c)
-	t.update(key)
+	t.update(key, t.routes.set(at, key, c))
 	return nil
 }
 
@@ -146,10 +146,14 @@ func (t *Table) Add(p netip.Prefix, g GroupID) error {
 // longest prefix that remains.
 func (t *Table) Remove(p netip.Prefix) bool {
 	key, err := prefixFrom(p)
-	if err != nil || !t.routes.remove(key) {
+	if err != nil {
 		return false
 	}
-	t.update(key)
+	at := t.routes.seek(key)
+	if e := at.entry(); e == nil || e.prefix() != key {
+		return false
+	}
+	t.update(key, t.routes.remove(at, key))
 	return true
 }
 
@@ -181,7 +185,7 @@ func (t *Table) Build(all iter.Seq2[netip.Prefix, GroupID]) error {
 		return fmt.Errorf("build FIB: %w", ErrBusy)
 	}
 	t.routes.load(es)
-	t.moveAll(wide)
+	t.moveAll(wide, es)
 	return nil
 }
 
@@ -203,12 +207,11 @@ func (c code) group() GroupID { return GroupID(max(c, 1) - 1) }
 // Len returns the number of prefixes.
 func (t *Table) Len() int { return t.routes.size }
 
-// update makes the trie show what has become of p, which is longer than the
-// shortest or one of them.
-func (t *Table) update(p prefix) {
+// update makes the trie show what has become of p, which is at c or was.
+func (t *Table) update(p prefix, c cursor) {
 	t.churn++
 	if p.bits > shortBits {
-		t.patch(p)
+		t.patch(p, c)
 		t.trieChanged = true
 	} else {
 		t.updateShort(p)

@@ -57,6 +57,9 @@ func check(t *testing.T, tab *fib.Table, want *oracle.Table[fib.GroupID], ps []n
 		clear(got)
 		tab.LookupBatch(addrs, got)
 		for i, a := range addrs {
+			if g := tab.Lookup(a); g != groups[i] {
+				t.Fatalf("%s: Lookup(%v) = %d, want %d", fib.Variant(), a.Netip(), g, groups[i])
+			}
 			if got[i] != groups[i] {
 				t.Fatalf("%s: LookupBatch(%v) = %d, want %d", fib.Variant(), a.Netip(), got[i], groups[i])
 			}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"sync/atomic"
 )
 
@@ -30,8 +29,11 @@ func (t *Table) reserve(p prefix, c code) error {
 			return err
 		}
 	}
-	need := 1<<10 + min(2*t.routes.size, 1<<16) + t.mostFor(t.routes.about(p))
-	if t.room() >= need {
+	need := 1<<10 + min(2*t.routes.size, 1<<16)
+	if t.room() >= need+t.mostFor(t.routes.size) { // plenty, whatever p covers
+		return nil
+	}
+	if need += t.mostFor(t.routes.about(p)); t.room() >= need {
 		return nil
 	}
 	t.finishTidying()
@@ -53,7 +55,7 @@ func (t *Table) widen() error {
 	if !t.otherHalf() {
 		return ErrBusy
 	}
-	t.moveAll(true)
+	t.moveAll(true, t.routes.appendInside(nil, prefix{}, math.MaxInt))
 	return nil
 }
 
@@ -66,13 +68,13 @@ func (t *Table) otherHalf() bool {
 	return !t.leaving && !t.tidying.running
 }
 
-// moveAll makes the whole trie anew in the other half, which must be free, with a
-// head of its own, and publishes it by one store.
-func (t *Table) moveAll(wide bool) {
+// moveAll makes the whole trie anew from all entries, in the other half, which
+// must be free, with a head of its own, and publishes it by one store.
+func (t *Table) moveAll(wide bool, all []entry) {
 	t.turn()
 	t.leaving, t.leftIn = true, t.epoch.Load()
 	t.wide = wide
-	t.buildAll()
+	t.buildAll(all)
 	t.reclaim()
 }
 
@@ -90,15 +92,21 @@ func (t *Table) forgetOther() {
 	t.mem.forget(int(at), int(at+size))
 }
 
-// buildAll makes the trie of all routes and publishes it.
-func (t *Table) buildAll() {
+// buildAll makes the trie of all entries, which are in order and may be changed,
+// and publishes it.
+func (t *Table) buildAll(all []entry) {
 	head := uint32(0)
 	if v := t.view.Load(); v != nil {
 		head = headSize - v.head
 	}
 	for i := range uint64(numRoots) {
 		r := region{prefix{Addr{Hi: i << (64 - rootBits)}, rootBits}, 0, 64}
-		t.mem[head+uint32(i)] = uint64(t.buildRoot(r, t.insideRoot(r)))
+		n := 0
+		for n < len(all) && r.covers(all[n].addr) {
+			n++
+		}
+		t.mem[head+uint32(i)] = uint64(t.buildRoot(r, inTrie(all[:n])))
+		all = all[n:]
 	}
 	t.mem[head+defaultAt] = uint64(t.codeOf(prefix{}))
 	for i := range uint32(1) << shortBits {
@@ -112,8 +120,19 @@ func (t *Table) buildAll() {
 // rootBits.
 func (t *Table) insideRoot(r region) []entry {
 	t.scratch = t.routes.appendInside(t.scratch[:0], r.prefix, math.MaxInt)
-	t.scratch = slices.DeleteFunc(t.scratch, func(e entry) bool { return e.bits <= shortBits })
-	return t.scratch
+	return inTrie(t.scratch)
+}
+
+// inTrie leaves out of es the shortest prefixes.
+func inTrie(es []entry) []entry {
+	n := 0
+	for i := range es {
+		if es[i].bits > shortBits {
+			es[n] = es[i]
+			n++
+		}
+	}
+	return es[:n]
 }
 
 // buildRoot makes a run of words for them.
@@ -127,7 +146,7 @@ func (t *Table) buildRoot(r region, es []entry) word {
 // chooseRootStride is chooseStride for the one run of a root. Its words are so
 // deep that the shortest prefixes are not inside any.
 func chooseRootStride(r region, es []entry) uint8 {
-	return max(shortBits-rootBits, chooseStride(region{prefix{r.addr, r.bits - stride}, 0, r.end}, es, maxRoot))
+	return max(shortBits-rootBits, chooseStride(region{prefix{r.addr, r.bits - stride}, 0, r.end}, es, maxRootStride))
 }
 
 // Tidy does a part of the work of making the trie as it would be if it was built

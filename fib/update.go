@@ -22,9 +22,9 @@ type updater struct {
 // few is up to how many entries a region is rather made anew than patched.
 const few = 8
 
-func (t *Table) patch(p prefix) {
+// patch updates the trie for p; c is where p is in the routes, or was.
+func (t *Table) patch(p prefix, c cursor) {
 	u := updater{Table: t, p: p}
-	c := t.routes.seek(p)
 	if e := c.entry(); e != nil && e.prefix() == p {
 		u.addNear(p)
 		u.lookAround(c, c.next())
@@ -155,6 +155,7 @@ func (u *updater) reslot(w word, r region, q prefix, first, last uint64) word {
 	for i := first; i <= last; i++ {
 		kid := r.kid(i, s.codes[i])
 		switch was, is := w.kid(i), s.kids>>i&1 != 0; {
+		case was && is && s.codes[i] != outside: // nothing changes there
 		case was && is:
 			u.repaintRun(fresh.run(i), fresh.tag(), kid, inside[i])
 		case is:

@@ -22,7 +22,7 @@ const (
 
 	tagBits = 6
 	tagMask = 1<<tagBits - 1
-	tagSkip = 32
+	tagSkip = 32            // no inner word has this bit, all others do
 	tagLone = 64 - loneBits // all tags from here on
 
 	kidsAt   = tagBits
@@ -63,7 +63,7 @@ func wideLoneWord(key uint64, n uint8, block uint32) word {
 }
 
 func (w word) tag() uint8        { return uint8(w & tagMask) }
-func (w word) inner() bool       { return w.tag() < tagSkip }
+func (w word) inner() bool       { return w&tagSkip == 0 }
 func (w word) skip() bool        { return w.tag() == tagSkip }
 func (w word) lone() bool        { return w.tag() >= tagLone }
 func (w word) block() uint32     { return uint32(w >> blockAt) }

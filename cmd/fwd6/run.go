@@ -42,7 +42,7 @@ func newRun() *cobra.Command {
 		Short:   "forward through the given devices until told to stop",
 		Long:    runHelp,
 		Example: "  fwd6 run --ports eth1,eth2\n  fwd6 run --ports eth1,eth2 --xdp-mode native --bind-mode zerocopy --workers 4",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), &o, cmd.ErrOrStderr()) },
 	}
 	flags := cmd.Flags()

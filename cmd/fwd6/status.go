@@ -17,7 +17,7 @@ func newStatus() *cobra.Command {
 		Short:   "show how the forwarder and its ports are",
 		Long:    "Status says on one screen what runs, which ports forward and how, what has been\nlearnt from the kernel, and what is wrong if something is.",
 		Example: "  fwd6 status\n  fwd6 status -j | jq -r '.ports[].state'",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 	}
 	q := newQuery(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -49,7 +49,11 @@ func printStatus(w io.Writer, s control.StatusInfo, now time.Time) error {
 		case p.XDPMode == "":
 			frames = ""
 		}
-		t.add(p.Name, p.State, p.MAC, orBlank(p.MTU), orBlank(p.Queues), p.XDPMode, frames, p.Why)
+		why := p.Why
+		if why == s.Passing { // said above
+			why = ""
+		}
+		t.add(p.Name, p.State, p.MAC, orBlank(p.MTU), orBlank(p.Queues), p.XDPMode, frames, why)
 	}
 	return t.print(w)
 }

@@ -24,6 +24,7 @@ type op struct {
 	prefix netip.Prefix
 	group  fib.GroupID
 	remove bool
+	tidy   int // budget of a step of Tidy after it
 }
 
 func (o op) apply(t *testing.T, tab *fib.Table) {
@@ -32,16 +33,23 @@ func (o op) apply(t *testing.T, tab *fib.Table) {
 	} else if err := tab.Add(o.prefix, o.group); err != nil {
 		t.Error(err)
 	}
+	if o.tidy > 0 {
+		tab.Tidy(o.tidy)
+	}
 }
 
-// newHistory has prefixes come, change and go. Every group is given only once,
-// so an answer tells which update it comes from.
-func newHistory(rng *rand.Rand, updates int) *history {
-	ps := oracle.RandomPrefixes(rng, 24)
+// newHistory has prefixes of ps come, change and go; a few are so short that the
+// trie does not have them. Every group is given only once, so an answer tells
+// which update it comes from. In the middle they become too many for 16 bits.
+func newHistory(rng *rand.Rand, ps []netip.Prefix, updates int) *history {
+	ps = append(slices.Clone(ps), prefixOf(fib.Addr{}, 0))
 	h := new(history)
 	var edges []netip.Addr
 	for _, p := range ps[:12] {
 		edges = append(edges, oracle.Edges(p)...)
+		for range 2 { // what covers the prefix, and what covers that
+			ps = append(ps, netip.PrefixFrom(p.Addr(), rng.IntN(1+min(p.Bits(), 14))).Masked())
+		}
 	}
 	for _, a := range edges {
 		h.addrs = append(h.addrs, fib.AddrFrom(a))
@@ -58,6 +66,12 @@ func newHistory(rng *rand.Rand, updates int) *history {
 	record()
 	for k := range updates {
 		o := op{prefix: ps[rng.IntN(len(ps))], group: fib.GroupID(k + 1)}
+		if k > updates/2 {
+			o.group += 1 << 16
+		}
+		if rng.IntN(4) == 0 {
+			o.tidy = 1 + rng.IntN(40)
+		}
 		if _, ok := tab.Get(o.prefix); ok && rng.IntN(3) > 0 {
 			o.remove = true
 			tab.Remove(o.prefix)
@@ -84,7 +98,8 @@ func TestReadersDuringUpdates(t *testing.T) {
 		updates = 2000
 	}
 	for seed := range uint64(3) {
-		h, tab := newHistory(rand.New(rand.NewPCG(seed, 9)), updates), fib.New()
+		rng := rand.New(rand.NewPCG(seed, 9))
+		h, tab := newHistory(rng, oracle.RandomPrefixes(rng, 24), updates), fib.New()
 		var begun, made, overlapped atomic.Int64
 		observe := func(r *fib.Reader, ask func()) (first, last int64) {
 			first = made.Load()

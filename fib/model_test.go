@@ -70,7 +70,10 @@ type model struct {
 	full  int            // prefixes refused
 }
 
-const modelWords = 1 << 20
+const (
+	modelWords = 1 << 20
+	leastWords = 1 << 17 // that NewIn takes
+)
 
 func newModel(words int) *model {
 	m := &model{words: words}

@@ -192,3 +192,6 @@ func (x *Walk) short() (code, bool) {
 }
 
 func (x *Walk) byDefault() (code, bool) { return code(x.v.mem.load(x.v.head + defaultAt)), true }
+
+// Addr is what is looked up.
+func (x *Walk) Addr() Addr { return x.a }

@@ -84,6 +84,7 @@ func TestInterleaved(t *testing.T) {
 			c.walkers = append(c.walkers, walker{reader: m.table.NewReader()})
 		}
 		restore := fib.Between(c.step, c.all)
+		t.Cleanup(restore) // if it fails
 		for k, o := range h.ops {
 			c.begun = int64(k + 1)
 			o.apply(t, m.table)

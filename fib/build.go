@@ -242,6 +242,9 @@ func (b *builder) putLeaf(w word, n uint32, c code, published bool) {
 	v := b.mem[at]&^(b.leafMask()<<shift) | uint64(c)<<shift
 	if published {
 		atomic.StoreUint64(&b.mem[at], v)
+		if afterStore != nil {
+			afterStore()
+		}
 	} else {
 		b.mem[at] = v
 	}

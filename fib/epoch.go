@@ -115,6 +115,10 @@ func (t *Table) StuckReaders() uint64 { return t.stuck }
 // for stuck.
 const patience = 1 << 14
 
+// Tests have readers go on here: after each store that they can see, and while
+// the writer waits for them.
+var afterStore, whileWaiting func()
+
 // synchronize returns when every reader that is busy now has left, or false if
 // one does not.
 func (t *Table) synchronize() bool {
@@ -123,6 +127,9 @@ func (t *Table) synchronize() bool {
 		if t.readers.oldest() >= now {
 			t.reclaim()
 			return true
+		}
+		if whileWaiting != nil {
+			whileWaiting()
 		}
 		if i >= patience/2 { // a batch would be over by now: let others run
 			runtime.Gosched()

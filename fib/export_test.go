@@ -131,3 +131,73 @@ func (t *Table) checkRoutes() error {
 	}
 	return nil
 }
+
+// Between has the writer call step after each store that readers can see, and
+// wait while it waits for readers, until what it returns is called.
+func Between(step, wait func()) (restore func()) {
+	afterStore, whileWaiting = step, wait
+	return func() { afterStore, whileWaiting = nil, nil }
+}
+
+// Walk is a lookup, one load at a time.
+type Walk struct {
+	v    *view
+	a    Addr
+	w    word
+	key  uint64
+	next func(*Walk) (code, bool)
+}
+
+func (t *Table) Walk(a Addr) *Walk { return &Walk{v: t.view.Load(), a: a, next: (*Walk).root} }
+
+// Next goes on to the next load and says whether the answer is there.
+func (x *Walk) Next() (GroupID, bool) {
+	c, ok := x.next(x)
+	return c.group(), ok
+}
+
+func (x *Walk) root() (code, bool) {
+	x.w, x.key, x.next = x.v.mem.load(x.v.head+uint32(x.a.Hi>>(64-rootBits))), x.a.Hi<<rootBits, (*Walk).begin
+	return 0, false
+}
+
+func (x *Walk) begin() (code, bool) {
+	e := x.w.tag()
+	x.w, x.key = x.v.mem.load(x.w.block()+uint32(x.key>>(64-e))), x.key<<e
+	x.next = (*Walk).on
+	return 0, false
+}
+
+func (x *Walk) on() (code, bool) {
+	slot := x.key >> (64 - stride)
+	switch {
+	case x.w.inner() && x.w.kid(slot):
+		e := x.w.tag()
+		x.key <<= stride
+		x.w, x.key = x.v.mem.load(x.w.run(slot)+uint32(x.key>>(64-e))), x.key<<e
+	case x.w.inner():
+		return x.or(x.v.leaf(x.w, slot))
+	case x.w.lone():
+		return x.or(x.v.loneCode(x.w, x.key))
+	default:
+		x.w, x.key = x.v.skip(x.w, x.a), x.a.window(x.w.skipBits())
+	}
+	return 0, false
+}
+
+func (x *Walk) or(c code) (code, bool) {
+	x.next = (*Walk).short
+	return c, c != 0
+}
+
+func (x *Walk) short() (code, bool) {
+	i := uint32(x.a.Hi >> (64 - shortBits))
+	c := code(x.v.mem.load(x.v.head+shortsAt+i/2) >> (i % 2 * 32) & (1<<32 - 1))
+	x.next = (*Walk).byDefault
+	return c, c != 0
+}
+
+func (x *Walk) byDefault() (code, bool) { return code(x.v.mem.load(x.v.head + defaultAt)), true }
+
+// Addr is what is looked up.
+func (x *Walk) Addr() Addr { return x.a }

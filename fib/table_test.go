@@ -233,30 +233,6 @@ func TestIterators(t *testing.T) {
 	}
 }
 
-// TestNoAllocation: the packet's way must not allocate.
-func TestNoAllocation(t *testing.T) {
-	tab := fib.New()
-	var addrs []fib.Addr
-	for i, p := range oracle.RandomPrefixes(rand.New(rand.NewPCG(3, 3)), 500) {
-		if err := tab.Add(p, fib.GroupID(i)); err != nil {
-			t.Fatal(err)
-		}
-		addrs = append(addrs, fib.AddrFrom(oracle.Last(p)))
-	}
-	out := make([]fib.GroupID, len(addrs))
-	if n := testing.AllocsPerRun(100, func() { tab.LookupBatch(addrs, out) }); n != 0 {
-		t.Errorf("LookupBatch: %v allocations, want 0", n)
-	}
-	n := testing.AllocsPerRun(100, func() {
-		for i, a := range addrs {
-			out[i] = tab.Lookup(a)
-		}
-	})
-	if n != 0 {
-		t.Errorf("Lookup: %v allocations, want 0", n)
-	}
-}
-
 func TestLookupBatchShortOut(t *testing.T) {
 	defer func() {
 		if recover() == nil {

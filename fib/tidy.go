@@ -122,6 +122,9 @@ func (t *Table) buildAll(all []entry) {
 	}
 	t.head = head
 	t.view.Store(&view{t.mem, head, t.wide})
+	if afterStore != nil {
+		afterStore()
+	}
 }
 
 // insideRoot returns the entries of the trie whose addresses begin with the same
@@ -254,7 +257,12 @@ func (t *Table) moveRoot(r region, root word) (entries int) {
 
 // publish stores a word that readers may be at; replace also retires what the
 // word was and all that it led to.
-func (t *Table) publish(at uint32, w word) { atomic.StoreUint64(&t.mem[at], uint64(w)) }
+func (t *Table) publish(at uint32, w word) {
+	atomic.StoreUint64(&t.mem[at], uint64(w))
+	if afterStore != nil {
+		afterStore()
+	}
+}
 
 func (t *Table) replace(at uint32, w word) {
 	old := word(t.mem[at])

@@ -1,6 +1,6 @@
 # What a developer runs. `go test ./...` needs nothing of this.
 
-.PHONY: all generate check-generated lint test test-race test-privileged fuzz bench demo
+.PHONY: all generate check-generated lint test test-race test-privileged fuzz bench bench-fib peers demo
 
 all: lint test
 
@@ -12,6 +12,7 @@ generate:
 check-generated:
 	./xdp/bpf/check.sh
 	./bench/traffic/bpf/check.sh
+	./bench/lpm/bpf/check.sh
 
 lint:
 	gofmt -l . | (! grep .)
@@ -39,7 +40,19 @@ fuzz:
 	done
 
 bench:
-	go test -run '^$$' -bench . -benchmem ./bench/...
+	go test -run '^$$' -bench . -skip '^BenchmarkFIB$$' -benchmem ./bench/...
+
+# The table beside others. FIBBENCH=-quick takes 3 minutes, without it an hour or two.
+FIBBENCH ?= -quick
+bench-fib:
+	go run ./bench/fibbench $(FIBBENCH)
+
+# What other forwarders look up with, for bench/fibbench: needs DPDK
+# (apt-get install libdpdk-dev pkg-config).
+peers: bench/peers/rte_fib6
+
+bench/peers/rte_fib6: bench/peers/rte_fib6.c
+	cc -O3 -march=native -Wall -Wextra -Werror -o $@ $< $$(pkg-config --cflags --libs libdpdk)
 
 demo:
 	go run ./cmd/fwd6 demo

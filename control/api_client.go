@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,10 +25,11 @@ import (
 type Client struct {
 	path string
 	http *http.Client
+	pid  atomic.Int64 // of the process that listens, once connected; 0: unknown
 }
 
 // answerTimeout bounds how long the first byte of an answer may take.
-const answerTimeout = 10 * time.Second
+const answerTimeout = 3 * time.Second
 
 // maxLine is how long a line of /routes may be, in bytes: a route with the
 // most next hops that fit into a netlink message stays far below.
@@ -35,13 +38,20 @@ const maxLine = 1 << 24
 // NewClient makes a client of the fwd6 that listens at path. It connects with
 // the first question.
 func NewClient(path string) *Client {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", path)
-	}
-	return &Client{path, &http.Client{Transport: &http.Transport{
-		DialContext:           dial,
+	c := &Client{path: path}
+	c.http = &http.Client{Transport: &http.Transport{
+		DialContext:           c.dial,
 		ResponseHeaderTimeout: answerTimeout,
-	}}}
+	}}
+	return c
+}
+
+func (c *Client) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", c.path)
+	if err == nil {
+		c.pid.Store(int64(listenerPID(conn)))
+	}
+	return conn, err
 }
 
 // Close ends the client's idle connections.
@@ -128,7 +138,7 @@ func (c *Client) open(ctx context.Context, question string) (io.ReadCloser, erro
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, c.explain(err)
+		return nil, c.explain(question, err)
 	}
 	if resp.StatusCode == http.StatusOK {
 		return resp.Body, nil
@@ -141,11 +151,16 @@ func (c *Client) open(ctx context.Context, question string) (io.ReadCloser, erro
 	return nil, errors.New(p.Error)
 }
 
-// explain says what to do about err, which came of connecting.
-func (c *Client) explain(err error) error {
+// explain says what to do about err, which came of connecting or asking.
+func (c *Client) explain(question string, err error) error {
 	const remedy = "is fwd6 running? start it with `fwd6 run --ports …`, or name its socket with --socket"
 	var dial *net.OpError
+	var late net.Error
 	switch {
+	case errors.As(err, &late) && late.Timeout():
+		return fmt.Errorf("ask %s at %s: %s", question, c.path, c.silent())
+	case c.noSocket():
+		return fmt.Errorf("connect %s: it is no socket: name the one of a running fwd6 with --socket", c.path)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("connect %s: no such file: %s", c.path, remedy)
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -160,4 +175,20 @@ func (c *Client) explain(err error) error {
 		err = request.Err
 	}
 	return fmt.Errorf("ask fwd6 at %s: %w", c.path, err)
+}
+
+// silent says what to do about a process that listens and does not answer.
+func (c *Client) silent() string {
+	pid := c.pid.Load()
+	if pid == 0 {
+		return "who listens there does not answer: see what it does"
+	}
+	return fmt.Sprintf("process %d is there but does not answer: ask again; if it is stopped, `kill -CONT %[1]d` lets it go on; "+
+		"if it hangs, `kill -9 %[1]d` ends it, and the kernel forwards", pid)
+}
+
+// noSocket says whether something else is where the socket should be.
+func (c *Client) noSocket() bool {
+	info, err := os.Stat(c.path)
+	return err == nil && info.Mode().Type() != fs.ModeSocket
 }

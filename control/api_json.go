@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/fwd6/fwd6/dataplane"
+	"github.com/fwd6/fwd6/xdp"
 )
 
 // iproute2's JSON names most of what there is to say about routes and
 // neighbors, so scripts written for `ip -6 -j` work here. What fwd6 adds:
-// reason, lladdr of a next hop, and used of a neighbor. As in iproute2, what
+// reason (the name of a counter), why, lladdr of a next hop, and used of a
+// neighbor. As in iproute2, what
 // goes without saying is left out: type unicast, table main, protocol boot.
 
 // routeJSON is a route in iproute2's keys and order.
@@ -29,7 +30,8 @@ type routeJSON struct {
 	Pref     string        `json:"pref"`
 	Legs     []legJSON     `json:"nexthops,omitempty"`
 	MAC      string        `json:"lladdr,omitempty"`
-	Reason   reasonJSON    `json:"reason"`
+	Reason   string        `json:"reason"`
+	Why      string        `json:"why,omitempty"`
 }
 
 type legJSON struct {
@@ -38,28 +40,11 @@ type legJSON struct {
 	Weight  int        `json:"weight"`
 	Flags   []string   `json:"flags"`
 	MAC     string     `json:"lladdr,omitempty"`
-	Reason  reasonJSON `json:"reason"`
+	Reason  string     `json:"reason"`
 }
 
 type metricsJSON struct {
 	MTU int `json:"mtu"`
-}
-
-// reasonJSON is a reason by the name of its counter.
-type reasonJSON dataplane.Reason
-
-func (r reasonJSON) MarshalText() ([]byte, error) {
-	return []byte(dataplane.Reason(r).String()), nil
-}
-
-func (r *reasonJSON) UnmarshalText(text []byte) error {
-	for i := range dataplane.NumReasons {
-		if i.String() == string(text) {
-			*r = reasonJSON(i)
-			return nil
-		}
-	}
-	return fmt.Errorf("reason %q is unknown here: the fwd6 that runs and this one differ in version", text)
 }
 
 // MarshalJSON writes the route in iproute2's keys. A single next hop stands in
@@ -67,7 +52,7 @@ func (r *reasonJSON) UnmarshalText(text []byte) error {
 func (r RouteInfo) MarshalJSON() ([]byte, error) {
 	j := routeJSON{
 		Dst: r.Destination(), NextHop: r.NextHop, PrefSrc: r.PrefSrc, Metric: r.Metric,
-		Flags: notNil(r.Flags), Pref: r.PrefName(), Reason: reasonJSON(r.Effective()),
+		Flags: notNil(r.Flags), Pref: r.PrefName(), Reason: r.Counter(r.Effective()), Why: r.Why,
 	}
 	if r.Type != typeUnicast {
 		j.Type = r.Type
@@ -86,7 +71,7 @@ func (r RouteInfo) MarshalJSON() ([]byte, error) {
 		return json.Marshal(j)
 	}
 	for _, l := range r.Legs {
-		j.Legs = append(j.Legs, legJSON{l.Gateway, l.Dev, l.Weight, notNil(l.Flags), l.MAC, reasonJSON(l.Reason)})
+		j.Legs = append(j.Legs, legJSON{l.Gateway, l.Dev, l.Weight, notNil(l.Flags), l.MAC, r.Counter(l.Reason)})
 	}
 	return json.Marshal(j)
 }
@@ -99,7 +84,10 @@ func (r *RouteInfo) UnmarshalJSON(data []byte) (err error) {
 	}
 	*r = RouteInfo{
 		Type: typeUnicast, Table: tableMain, Protocol: protocolBoot,
-		NextHop: j.NextHop, PrefSrc: j.PrefSrc, Metric: j.Metric, Flags: j.Flags, Reason: dataplane.Reason(j.Reason),
+		NextHop: j.NextHop, PrefSrc: j.PrefSrc, Metric: j.Metric, Flags: j.Flags, Why: j.Why,
+	}
+	if err := r.setCounter(j.Reason); err != nil {
+		return err
 	}
 	if j.Type != "" {
 		r.Type = j.Type
@@ -110,10 +98,25 @@ func (r *RouteInfo) UnmarshalJSON(data []byte) (err error) {
 	if j.Gateway.IsValid() || j.Dev != "" {
 		r.Legs = []LegInfo{{Gateway: j.Gateway, Dev: j.Dev, Weight: 1, MAC: j.MAC, Reason: r.Reason}}
 	}
-	for _, l := range j.Legs {
-		r.Legs = append(r.Legs, LegInfo{l.Gateway, l.Dev, l.Weight, l.MAC, dataplane.Reason(l.Reason), l.Flags})
+	if err := r.setLegs(j.Legs); err != nil {
+		return err
 	}
 	return r.setNames(j)
+}
+
+// setLegs adds the next hops of a route that has several.
+func (r *RouteInfo) setLegs(legs []legJSON) error {
+	for _, l := range legs {
+		leg := LegInfo{Gateway: l.Gateway, Dev: l.Dev, Weight: l.Weight, MAC: l.MAC, Flags: l.Flags}
+		if r.Pass == xdp.Steered {
+			var err error
+			if leg.Reason, err = reasonOf(l.Reason); err != nil {
+				return err
+			}
+		}
+		r.Legs = append(r.Legs, leg)
+	}
+	return nil
 }
 
 // setNames turns the names of j that stand for numbers back into them.

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -95,9 +96,15 @@ func TestNobodyListens(t *testing.T) {
 	}
 	l.(*net.UnixListener).SetUnlinkOnClose(false)
 	l.Close()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	const remedy = "is fwd6 running? start it with `fwd6 run --ports …`, or name its socket with --socket"
 	tests := []struct{ path, want string }{
 		{dir + "/none", "connect " + dir + "/none: no such file: " + remedy},
+		{file, "connect " + file + ": it is no socket: name the one of a running fwd6 with --socket"},
+		{dir, "connect " + dir + ": it is no socket: name the one of a running fwd6 with --socket"},
 		{dead, "connect " + dead + ": nobody listens there any more: " + remedy},
 	}
 	for _, tt := range tests {
@@ -107,9 +114,27 @@ func TestNobodyListens(t *testing.T) {
 	}
 }
 
+// A process that is there but hangs is named, with what to do.
+func TestNobodyAnswers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() // it accepts nothing, as a stopped process does
+	ctx, cancel := context.WithTimeout(context.Background(), 2*answerTimeout)
+	defer cancel()
+	_, err = NewClient(path).Status(ctx)
+	want := fmt.Sprintf("ask /status at %s: process %d is there but does not answer: ask again; if it is stopped, `kill -CONT %[2]d` lets it go on; "+
+		"if it hangs, `kill -9 %[2]d` ends it, and the kernel forwards", path, os.Getpid())
+	if err == nil || err.Error() != want || ctx.Err() != nil {
+		t.Errorf("Status = %v, want %s", err, want)
+	}
+}
+
 func TestConnectDenied(t *testing.T) {
 	denied := &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EACCES)}
-	got := NewClient("/s").explain(denied).Error()
+	got := NewClient("/s").explain("/status", denied).Error()
 	if want := "connect /s: permission denied: be root, or in the group that owns it"; got != want {
 		t.Errorf("explain = %s, want %s", got, want)
 	}

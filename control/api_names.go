@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/fwd6/fwd6/dataplane"
+	"github.com/fwd6/fwd6/xdp"
 )
 
 // What the kernel has numbers for, iproute2 has names for (rt_protos, rt_tables).
@@ -57,6 +58,41 @@ func (r RouteInfo) Effective() dataplane.Reason {
 	return r.Reason
 }
 
+// Counter names what packets count under that the route, or a leg of it, treats
+// by reason: a counter of the XDP program if that passes them, or else of the
+// workers.
+func (r RouteInfo) Counter(reason dataplane.Reason) string {
+	if r.Pass != xdp.Steered {
+		return r.Pass.String()
+	}
+	return reason.String()
+}
+
+// setCounter turns the name of a counter back into what it says of the route.
+func (r *RouteInfo) setCounter(name string) (err error) {
+	for v := xdp.Steered + 1; v < xdp.NumVerdicts; v++ {
+		if v.String() == name {
+			r.Pass = v
+			return nil
+		}
+	}
+	r.Reason, err = reasonOf(name)
+	return err
+}
+
+// reasonOf finds a worker's reason by its counter. iproute2's routes have none.
+func reasonOf(counter string) (dataplane.Reason, error) {
+	if counter == "" {
+		return dataplane.Forward, nil
+	}
+	for reason := range dataplane.NumReasons {
+		if reason.String() == counter {
+			return reason, nil
+		}
+	}
+	return 0, fmt.Errorf("reason %q is unknown here: the fwd6 that runs and this one differ in version", counter)
+}
+
 // ParseDestination reads a prefix in any form that iproute2 takes: default, an
 // address alone, or a prefix.
 func ParseDestination(s string) (netip.Prefix, error) {
@@ -71,6 +107,15 @@ func ParseDestination(s string) (netip.Prefix, error) {
 		return netip.Prefix{}, fmt.Errorf("%q is no IPv6 prefix: write it like 2001:db8::/32, 2001:db8::1 or default", s)
 	}
 	return p.Masked(), nil
+}
+
+// ParseTable reads the name or the number of one routing table.
+func ParseTable(s string) (uint32, error) {
+	table, err := numberOf[uint32](tableNames, s)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no routing table: write main, local, all or a number up to 4294967295", s)
+	}
+	return table, nil
 }
 
 func nameOf[T uint8 | uint32](names map[T]string, number T) string {

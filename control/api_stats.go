@@ -52,8 +52,8 @@ func (s *StatsInfo) UnmarshalJSON(data []byte) error {
 	}
 	*s = StatsInfo{}
 	for name, n := range j.Reasons {
-		var r reasonJSON
-		if err := r.UnmarshalText([]byte(name)); err != nil {
+		r, err := reasonOf(name)
+		if err != nil {
 			return fmt.Errorf("counter of %w", err)
 		}
 		s.Reasons[r] = n

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/fwd6/fwd6/dataplane"
+	"github.com/fwd6/fwd6/xdp"
 )
 
 // canned answers from its fields, so that no kernel is needed.
@@ -89,6 +90,11 @@ var (
 			{Dev: "r1", Weight: 3, Reason: dataplane.PuntEgress, Flags: []string{"dead", "linkdown"}},
 		},
 	}
+	linkLocal = RouteInfo{
+		Dst: netip.MustParsePrefix("fe80::/64"), Table: 254, Type: "unicast", Protocol: 2, Metric: 256, Flags: []string{},
+		Legs: []LegInfo{{Dev: "r0", Weight: 1, Flags: []string{}}, {Dev: "r1", Weight: 1, Flags: []string{}}},
+		Pass: xdp.PassLinkLocal, Why: "link-local destination",
+	}
 	blackhole = RouteInfo{
 		Dst: netip.MustParsePrefix("2001:db8:3::1/128"), Table: 255, Type: "blackhole", Protocol: 3,
 		Flags: []string{}, Reason: dataplane.PuntRoute,
@@ -100,9 +106,9 @@ func TestClientGetsWhatTheSourceSays(t *testing.T) {
 		status: StatusInfo{
 			Version: "v1", PID: 7, Started: time.Unix(1700000000, 0).UTC(), Backend: "shared", Workers: 2,
 			Ports:  []PortInfo{{Name: "r0", Ifindex: 3, State: "kernel", Why: "link is down", MAC: "02:00:00:00:00:10", MTU: 1500, Queues: 1, XDPMode: "native", ZeroCopy: true}},
-			Routes: 1, Groups: 2, Neighbors: 3, FIBBytes: 4, Resyncs: 5, Events: 6, Undecoded: 7, Passing: "a rule",
+			Routes: 1, Groups: 2, Neighbors: 3, FIB: FIBInfo{Used: 41, Free: 42, Reserved: 43, Million: 44, Lookup: "generic"}, Resyncs: 5, Events: 6, Undecoded: 7, Passing: "a rule",
 		},
-		routes: []RouteInfo{aRoute, multipath, blackhole},
+		routes: []RouteInfo{aRoute, multipath, linkLocal, blackhole},
 		neighbors: []NeighborInfo{
 			{Addr: netip.MustParseAddr("fe80::1"), Dev: "r0", MAC: "02:00:00:00:00:aa", States: []string{"REACHABLE"}, Router: true, Used: true},
 			{Addr: netip.MustParseAddr("fe80::2"), Dev: "r1", States: []string{"FAILED"}},

@@ -1,9 +1,13 @@
 package control
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"net/netip"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/fwd6/fwd6/control/internal/rtnl"
 	"github.com/fwd6/fwd6/dataplane"
@@ -126,5 +130,47 @@ func TestNumbersRest(t *testing.T) {
 	w.tell(to("2001:db8:3::/48", 3, "fe80::2"))
 	if got := w.r.fib.Routes.Lookup(fib.AddrFrom(netip.MustParseAddr("2001:db8:3::1"))); got != group {
 		t.Errorf("new group has number %d, want %d, which is free again", got, group)
+	}
+}
+
+// That memory runs out is said before it has, and once; then prefixes are
+// refused, which leaves all traffic to the kernel, until some go.
+func TestFIBMemoryRunsOut(t *testing.T) {
+	var logged bytes.Buffer
+	c := newOffline(Config{})
+	c.log = slog.New(slog.NewTextHandler(&logged, nil))
+	f, err := dataplane.NewLimitedFIB(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.resolver = newResolver(c.mirror, f, c.log, time.Now)
+	g, _ := c.resolver.acquireGroup(verdict{found: true, reason: dataplane.PuntRoute})
+	key := func(i int) prefixKey {
+		return prefixKey{hiAddr(0x2001<<48 | uint64(i)*0x9e3779b1%(1<<30)<<16), 48}
+	}
+	n := 0
+	for ; c.resolver.add(key(n), g); n++ {
+		if n%100 == 0 {
+			c.tidy()
+		}
+	}
+	if n < 1000 {
+		t.Fatalf("full with %d prefixes", n)
+	}
+	c.tidy()
+	if got := strings.Count(logged.String(), "--fib-memory"); got != 1 {
+		t.Errorf("warned %d times, want once:\n%s", got, logged.String())
+	}
+	if len(c.resolver.refused) != 1 { // updateFault looks there
+		t.Errorf("%d prefixes refused, want 1", len(c.resolver.refused))
+	}
+	for i := range n {
+		f.Routes.Remove(key(i).prefix())
+	}
+	if !c.resolver.add(key(n), g) {
+		t.Error("refused although all others are gone")
+	}
+	if len(c.resolver.refused) != 0 {
+		t.Errorf("%d prefixes refused, want none", len(c.resolver.refused))
 	}
 }

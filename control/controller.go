@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,10 @@ const (
 	// has become free is collected.
 	pollEvery = 250 * time.Millisecond
 
+	// tidyAtOnce is how many prefixes of the FIB are laid out anew between two
+	// other things, if that is worth it: some 10 ms.
+	tidyAtOnce = 50_000
+
 	// cleanedUp is how often routes that have ended are read again.
 	cleanedUp = 5 * time.Second
 
@@ -32,6 +37,10 @@ const (
 	// answers neighbor solicitations for, which it does not tell either.
 	proxiesEvery = 5 * time.Second
 )
+
+// DefaultFIB is how many MiB of address space the table may take if nothing else
+// is said: enough for some ten million routes.
+const DefaultFIB = 256
 
 // Config says what to forward through, and how.
 type Config struct {
@@ -42,6 +51,7 @@ type Config struct {
 	Workers int      // 0: as many as queues and processors allow
 	Socket  string   // path that questions are answered on; empty: none are
 	Version string   // for those who ask
+	FIB     int      // MiB of address space for the table; 0: DefaultFIB
 	Log     *slog.Logger
 	Ready   func() // called once, when packets are being forwarded
 }
@@ -77,9 +87,11 @@ type Controller struct {
 	calls  chan func()   // questions, to be answered between two changes
 	gone   chan struct{} // closed when Run returns
 
-	events     uint64 // applied
-	heardPorts uint64 // how often the kernel told something of a port's link
-	fault      string // why all packets are left to the kernel; empty: they are not
+	events       uint64 // applied
+	heardPorts   uint64 // how often the kernel told something of a port's link
+	stuckReaders uint64 // how often the FIB waited in vain for a worker
+	saidFilling  bool   // that the FIB is nearly full
+	fault        string // why all packets are left to the kernel; empty: they are not
 }
 
 // New connects to the kernel. Call Run next.
@@ -88,6 +100,10 @@ func New(cfg Config) (*Controller, error) {
 	if err != nil {
 		return nil, err
 	}
+	f, err := dataplane.NewLimitedFIB(cmp.Or(cfg.FIB, DefaultFIB))
+	if err != nil {
+		return nil, errors.Join(err, k.close())
+	}
 	c := &Controller{
 		cfg: cfg, log: cfg.Log, started: time.Now(),
 		mirror: NewMirror(),
@@ -95,7 +111,7 @@ func New(cfg Config) (*Controller, error) {
 		calls:  make(chan func()),
 		gone:   make(chan struct{}),
 	}
-	c.resolver = newResolver(c.mirror, dataplane.NewFIB(), c.log, time.Now)
+	c.resolver = newResolver(c.mirror, f, c.log, time.Now)
 	c.ports = newSupervisor(c)
 	return c, nil
 }
@@ -108,6 +124,9 @@ func (c *Controller) Run(ctx context.Context) (err error) {
 		stop()
 		err = errors.Join(err, c.ports.close(), c.kernel.close())
 	}()
+	if err := c.ports.check(); err != nil {
+		return err
+	}
 	if err := c.answer(ctx); err != nil {
 		return err
 	}
@@ -252,6 +271,9 @@ func (c *Controller) updateFault() {
 	if fault == "" && len(c.resolver.refused) > 0 {
 		fault = fmt.Sprintf("the FIB has no room for %d prefixes", len(c.resolver.refused))
 	}
+	if fault == "" && c.resolver.fib.Routes.Lost() {
+		fault = "the FIB's memory is used up, or a worker has been in the middle of a batch for too long"
+	}
 	if fault == c.fault || !c.resync.synced {
 		return
 	}
@@ -286,7 +308,28 @@ func (c *Controller) poll() {
 	if c.resolver.reclaimable() && c.ports.quiesce() {
 		c.resolver.reclaim()
 	}
+	c.tidy()
+	c.sayStuck()
 	c.pollExpiring(time.Now())
+}
+
+// sayStuck says that a worker kept the FIB waiting.
+func (c *Controller) sayStuck() {
+	if n := c.resolver.fib.Routes.StuckReaders(); n != c.stuckReaders {
+		c.stuckReaders = n
+		c.log.Warn("a worker did not finish its batch in time: does something else use its processor?", "times", n)
+	}
+}
+
+// tidy lays the FIB out anew as far as it is worth it, and says in time that its
+// memory runs out, once.
+func (c *Controller) tidy() {
+	table := c.resolver.fib.Routes
+	if table.Tidy(tidyAtOnce) && table.NearlyFull() && !c.saidFilling {
+		c.saidFilling = true
+		c.log.Warn("nine tenths of the FIB's memory are used; when it is full, all packets are left to the kernel: give it more by --fib-memory",
+			"prefixes", table.Len())
+	}
 }
 
 // pollExpiring leaves routes whose time is over to the kernel and has them read

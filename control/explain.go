@@ -5,18 +5,46 @@ import (
 
 	"github.com/fwd6/fwd6/control/internal/rtnl"
 	"github.com/fwd6/fwd6/dataplane"
+	"github.com/fwd6/fwd6/xdp"
 )
+
+// passed lists the addresses whose packets the XDP program passes to the kernel
+// whatever else is true of them: check_addr in xdp/bpf/sort.c.
+var passed = []struct {
+	prefix  prefixKey
+	verdict xdp.Verdict
+	text    string
+}{
+	{keyOf(netip.MustParsePrefix("ff00::/8")), xdp.PassMulticast, "multicast"},
+	{keyOf(netip.MustParsePrefix("fe80::/10")), xdp.PassLinkLocal, "link-local destination"},
+	{keyOf(netip.MustParsePrefix("::/96")), xdp.PassReserved, "unspecified, loopback or reserved destination"},
+	{mappedKey, xdp.PassReserved, "IPv4-mapped destination"},
+}
+
+// setPass notes if no worker sees packets to any address in k.
+func (r *RouteInfo) setPass(k prefixKey) {
+	for _, p := range passed {
+		if p.prefix.covers(k) {
+			r.Pass, r.Why = p.verdict, p.text
+		}
+	}
+}
+
+// setPassing notes why all traffic is left to the kernel, if it is: whatever the
+// route, the XDP program passes its packets, and for this before all else.
+func (r *RouteInfo) setPassing(why string) {
+	if why != "" {
+		r.Pass, r.Why = xdp.PassPassing, why
+	}
+}
 
 // routeTo returns the route that packets to addr take.
 func (r *resolver) routeTo(addr netip.Addr) RouteInfo {
-	k, _, ok := r.targets.longest(hostKey(addr))
-	if !ok {
-		return RouteInfo{Reason: dataplane.PuntNoRoute}
+	info := RouteInfo{Reason: dataplane.PuntNoRoute}
+	if k, _, ok := r.targets.longest(hostKey(addr)); ok {
+		info = r.routeInfo(k, addr)
 	}
-	info := r.routeInfo(k, addr)
-	if addr.IsMulticast() || addr.IsLinkLocalUnicast() || addr.IsLoopback() || addr.IsUnspecified() || addr.Is4In6() {
-		info.Reason = dataplane.PuntSpecial
-	}
+	info.setPass(hostKey(addr))
 	return info
 }
 
@@ -41,6 +69,7 @@ func (r *resolver) routesAfter(k prefixKey, first bool) ([]RouteInfo, prefixKey)
 func (r *resolver) routeInfo(k prefixKey, addr netip.Addr) RouteInfo {
 	v, _ := r.decide(k)
 	info := RouteInfo{Dst: k.prefix(), Reason: v.reason, Type: typeUnicast}
+	info.setPass(k)
 	if k.bits == 128 {
 		addr = k.addr.Netip()
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/fwd6/fwd6/dataplane"
+	"github.com/fwd6/fwd6/xdp"
 )
 
 // These are the answers to questions about the running forwarder: what the API
@@ -21,7 +22,9 @@ type RouteInfo struct {
 	NextHop  uint32 // id of a next-hop object, or 0
 	Flags    []string
 	Legs     []LegInfo
-	Reason   dataplane.Reason // Forward, or why its packets go to the kernel
+	Reason   dataplane.Reason // Forward, or why workers give its packets to the kernel
+	Pass     xdp.Verdict      // if not Steered: why no worker sees its packets, whatever Reason says
+	Why      string           // Pass in words
 	PrefSrc  netip.Addr       // for packets of this host; the zero Addr: none
 	MTU      int              // bytes, of the route itself; 0: the device's
 	Pref     uint8            // RFC 4191 §2.1: 0 medium, 1 high, 3 low
@@ -68,12 +71,21 @@ type StatusInfo struct {
 	Backend   string     `json:"backend"`
 	Workers   int        `json:"workers"`
 	Ports     []PortInfo `json:"ports"`
-	Routes    int        `json:"routes"`            // prefixes in the FIB
-	Groups    int        `json:"groups"`            // next-hop groups
-	Neighbors int        `json:"neighbors"`         // in the mirror
-	FIBBytes  int        `json:"fib_bytes"`         // memory of the lookup structure
+	Routes    int        `json:"routes"`    // prefixes in the FIB
+	Groups    int        `json:"groups"`    // next-hop groups
+	Neighbors int        `json:"neighbors"` // in the mirror
+	FIB       FIBInfo    `json:"fib"`
 	Resyncs   uint64     `json:"resyncs"`           // full dumps after a netlink overflow or a link change
 	Events    uint64     `json:"events"`            // netlink messages applied
 	Undecoded uint64     `json:"undecoded"`         // netlink messages that could not be read
 	Passing   string     `json:"passing,omitempty"` // why all traffic is left to the kernel, or empty
+}
+
+// FIBInfo is the memory of the lookup structure, in bytes.
+type FIBInfo struct {
+	Used     int    `json:"used_bytes"`     // by what lookups read
+	Free     int    `json:"free_bytes"`     // in between
+	Reserved int    `json:"reserved_bytes"` // address space that it may grow to
+	Million  int    `json:"million_bytes"`  // forecast for a million routes more like those there are
+	Lookup   string `json:"lookup"`         // form of lookups: one of fib.Variants
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fwd6/fwd6/dataplane"
+	"github.com/fwd6/fwd6/xdp"
 	"github.com/fwd6/fwd6/xdp/xdptest"
 )
 
@@ -321,10 +322,14 @@ func TestQuestions(t *testing.T) {
 			return err.Error()
 		}
 		var want []netip.Prefix
-		for p := range k.c.resolver.fib.Routes.All() {
-			if a := p.Addr(); p.Bits() < 128 || a != k.A0.Addr && a != gateway { // hosts are no routes
-				want = append(want, p)
+		if err := k.c.call(ctx, func() { // only its goroutine may look at all
+			for p := range k.c.resolver.fib.Routes.All() {
+				if a := p.Addr(); p.Bits() < 128 || a != k.A0.Addr && a != gateway { // hosts are no routes
+					want = append(want, p)
+				}
 			}
+		}); err != nil {
+			return err.Error()
 		}
 		if len(listed) < len(many) || !slices.Equal(listed, want) {
 			return fmt.Sprintf("%d routes listed, want %d", len(listed), len(want))
@@ -369,6 +374,18 @@ func TestDeviceMadeAgain(t *testing.T) {
 	k.within(2*time.Second, port(func(p PortInfo) bool { return p.Ifindex != k.R1.Ifindex && p.Queues > 0 }))
 }
 
+// sameOfRoutes fails unless routes are said to be passed if all traffic is.
+func (k *kernelLab) sameOfRoutes(why string) error {
+	check := func(r RouteInfo) error {
+		if passes := r.Pass == xdp.PassPassing; passes != (why != "") || passes && r.Why != why {
+			return fmt.Errorf("%v has %v because %q while all traffic passes because %q", r.Dst, r.Pass, r.Why, why)
+		}
+		return nil
+	}
+	r, err := k.c.RouteGet(context.Background(), k.A0.Addr)
+	return errors.Join(err, check(r), k.c.Routes(context.Background(), check))
+}
+
 // Rules and sysctls that take forwarding away, and give it back.
 func TestPassing(t *testing.T) {
 	k := newKernelLab(t)
@@ -376,6 +393,9 @@ func TestPassing(t *testing.T) {
 		return func() string {
 			info, err := k.c.Status(context.Background())
 			if err != nil {
+				return err.Error()
+			}
+			if err := k.sameOfRoutes(info.Passing); err != nil {
 				return err.Error()
 			}
 			got := []string{info.Passing}
@@ -415,5 +435,5 @@ func TestPassing(t *testing.T) {
 	do(k.R1.SetUp(true), polled, "", "forwarding", "forwarding", "forwarding")
 	do(k.R1.Delete(), polled, "", "forwarding", "absent", "forwarding")
 	do(k.R0.Delete(), polled, "", "absent", "absent", "forwarding")
-	do(k.ports[2].Delete(), polled, "", "absent", "absent", "absent")
+	do(k.ports[2].Delete(), polled, "no port forwards", "absent", "absent", "absent")
 }

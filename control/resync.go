@@ -165,6 +165,8 @@ func (c *Controller) synced() error {
 	}
 	s.synced = true
 	c.publishAll()
+	for !c.resolver.fib.Routes.Tidy(tidyAtOnce) { // nobody is waiting yet
+	}
 	c.log.Info("the kernel's routes are read", "prefixes", c.resolver.targets.size, "dumps", s.count)
 	c.updateFault()
 	return c.ports.start()

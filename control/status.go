@@ -12,6 +12,7 @@ import (
 
 	"github.com/fwd6/fwd6/control/internal/rtnl"
 	"github.com/fwd6/fwd6/dataplane"
+	"github.com/fwd6/fwd6/fib"
 )
 
 // ErrEnded matches the error of a question to a Controller whose Run has
@@ -65,16 +66,33 @@ func (c *Controller) status() StatusInfo {
 		Routes:    c.resolver.targets.size,
 		Groups:    c.resolver.fib.Groups.Len(),
 		Neighbors: len(c.mirror.neighbors),
-		FIBBytes:  c.resolver.fib.Routes.Bytes(),
+		FIB:       fibInfo(c.resolver.fib.Routes.Stats()),
 		Resyncs:   max(c.resync.count, 1) - 1, // the first is none
 		Events:    c.events,
 		Undecoded: c.kernel.subscription.Undecoded(),
-		Passing:   c.fault,
+		Passing:   c.passing(),
 	}
 	if c.ports.forwarder != nil {
 		info.Workers = c.ports.forwarder.Workers()
 	}
 	return info
+}
+
+func fibInfo(s fib.Stats) FIBInfo {
+	const word = 8
+	return FIBInfo{
+		Used: word * (s.UsedWords + s.HeadWords), Free: word * (s.FreeWords + s.RetiredWords),
+		Reserved: word * s.ReservedWords, Million: s.Forecast(1_000_000), Lookup: fib.Variant(),
+	}
+}
+
+// passing says why all traffic is left to the kernel; it is empty if some is
+// forwarded.
+func (c *Controller) passing() string {
+	if c.fault == "" && !c.ports.forwards() {
+		return "no port forwards"
+	}
+	return c.fault
 }
 
 // info describes every port, in the order of the configuration.
@@ -183,7 +201,10 @@ func (c *Controller) RouteGet(ctx context.Context, addr netip.Addr) (info RouteI
 	if !addr.Is6() || addr.Zone() != "" {
 		return RouteInfo{}, fmt.Errorf("get route of %v: no IPv6 address without a zone", addr)
 	}
-	err = c.call(ctx, func() { info = c.resolver.routeTo(addr) })
+	err = c.call(ctx, func() {
+		info = c.resolver.routeTo(addr)
+		info.setPassing(c.passing())
+	})
 	return info, err
 }
 
@@ -194,7 +215,12 @@ func (c *Controller) Routes(ctx context.Context, f func(RouteInfo) error) error 
 	var last prefixKey
 	for first := true; ; first = false {
 		var some []RouteInfo
-		err := c.call(ctx, func() { some, last = c.resolver.routesAfter(last, first) })
+		err := c.call(ctx, func() {
+			some, last = c.resolver.routesAfter(last, first)
+			for i := range some {
+				some[i].setPassing(c.passing())
+			}
+		})
 		if err != nil {
 			return err
 		}

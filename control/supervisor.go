@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fwd6/fwd6/control/internal/rtnl"
 	"github.com/fwd6/fwd6/dataplane"
 )
 
@@ -44,6 +45,20 @@ type supervisor struct {
 }
 
 func newSupervisor(c *Controller) supervisor { return supervisor{c: c, log: c.log} }
+
+// check is an error if the ports are wrong as they are now, before anything is
+// read or said. Links that cannot be read are for the resync to complain of.
+func (s *supervisor) check() error {
+	m := NewMirror()
+	var ignored Change
+	if err := s.c.kernel.dumper.DumpLinks(func(e rtnl.Event) error {
+		m.Apply(e, time.Now(), &ignored)
+		return nil
+	}); err != nil {
+		return nil
+	}
+	return checkPorts(s.c.cfg.Ports, m)
+}
 
 // start opens the first Forwarder. What is wrong with the ports is an error now.
 func (s *supervisor) start() error {
@@ -242,6 +257,11 @@ func (s *supervisor) whyPassing(p dataplane.PortConfig) string {
 		return "its MTU has grown beyond what it was opened for" // until it is opened again
 	}
 	return ""
+}
+
+// forwards says whether packets from any port are forwarded.
+func (s *supervisor) forwards() bool {
+	return slices.ContainsFunc(s.opened, func(p dataplane.PortConfig) bool { return s.passing[p.ID] == "" })
 }
 
 // setPassing marks the ports that are to be left to the kernel from the start,

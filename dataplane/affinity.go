@@ -39,7 +39,7 @@ func pin(cpu int) error {
 		errs = append(errs, fmt.Errorf("pin to processor %d: %w", cpu, err))
 	}
 	if err := unix.Setpriority(unix.PRIO_PROCESS, 0, workerNice); err != nil {
-		errs = append(errs, fmt.Errorf("set priority %d: %w", workerNice, err))
+		errs = append(errs, fmt.Errorf("set priority %d: %w: add CAP_SYS_NICE, lest the kernel forward whenever other work delays the worker", workerNice, err))
 	}
 	return errors.Join(errs...)
 }

@@ -14,7 +14,21 @@ import (
 
 // NewFIB returns a FIB without a route: every packet is the kernel's.
 func NewFIB() *FIB {
-	return &FIB{Routes: fib.New(), Groups: fib.NewGroups(), Adjacencies: newAdjacencies()}
+	return newFIB(fib.New())
+}
+
+// NewLimitedFIB is NewFIB with a table that may take that many MiB of address
+// space, half of it for moving into.
+func NewLimitedFIB(mib int) (*FIB, error) {
+	t, err := fib.NewOf(mib << 20 / 8)
+	if err != nil {
+		return nil, err
+	}
+	return newFIB(t), nil
+}
+
+func newFIB(t *fib.Table) *FIB {
+	return &FIB{Routes: t, Groups: fib.NewGroups(), Adjacencies: newAdjacencies()}
 }
 
 // PortConfig is a network device to forward through.
@@ -129,20 +143,20 @@ func (fw *Forwarder) measure(ports []PortConfig) error {
 // count, so that each can receive from and send to every port, and at most the
 // processors that it may use, because workers that share one are ruinous.
 func (fw *Forwarder) countWorkers(want, cpus int) (int, error) {
-	most, limit := cpus, "processors that fwd6 may use"
+	most, limit := cpus, "the number of processors that fwd6 may use"
 	for _, p := range fw.ports {
 		if p.queues < most {
-			most, limit = p.queues, "queues of port "+p.Name
+			most, limit = p.queues, "the number of queues that port "+p.Name+" receives on"
 		}
 		if p.sends < most {
-			most, limit = p.sends, "queues that port "+p.Name+" sends by"
+			most, limit = p.sends, "the number of queues that port "+p.Name+" sends by"
 		}
 	}
 	switch {
 	case want == 0:
 		return most, nil
 	case want < 0 || want > most:
-		return 0, fmt.Errorf("%d workers: must be between 1 and %d, the %s", want, most, limit)
+		return 0, fmt.Errorf("--workers %d: must be at least 1 and at most %d, %s", want, most, limit)
 	}
 	return want, nil
 }
@@ -254,6 +268,7 @@ func (fw *Forwarder) openWorker(m modes, f *FIB, w, workers int) error {
 		}
 	}
 	worker := NewWorker(f, backend, ids, fw.ifindexes())
+	fw.undo(func() error { worker.reader.Close(); return nil })
 	for s, p := range owners {
 		if queues[s].Queue >= p.sends {
 			worker.receiveOnly(s)

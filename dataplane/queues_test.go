@@ -34,6 +34,27 @@ func TestCountWorkers(t *testing.T) {
 	}
 }
 
+// The error says which option to change, and which port sets the limit.
+func TestTooManyWorkers(t *testing.T) {
+	tests := []struct {
+		name  string
+		ports []*port
+		want  string
+	}{
+		{"processors", []*port{{queues: 8, sends: 8}}, "--workers 5: must be at least 1 and at most 4, the number of processors that fwd6 may use"},
+		{"queues", []*port{{queues: 8, sends: 8}, {PortConfig: PortConfig{Name: "r1"}, queues: 1, sends: 1}},
+			"--workers 5: must be at least 1 and at most 1, the number of queues that port r1 receives on"},
+		{"queues to send by", []*port{{PortConfig: PortConfig{Name: "r0"}, queues: 8, sends: 3}},
+			"--workers 5: must be at least 1 and at most 3, the number of queues that port r0 sends by"},
+	}
+	for _, tt := range tests {
+		_, err := (&Forwarder{ports: tt.ports}).countWorkers(5, 4)
+		if err == nil || err.Error() != tt.want {
+			t.Errorf("%s: countWorkers = %v, want %s", tt.name, err, tt.want)
+		}
+	}
+}
+
 // TestReceiveOnly: what arrives on a queue that does not send leaves by one
 // that does.
 func TestReceiveOnly(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/fwd6/fwd6/dataplane/wire"
+	"github.com/fwd6/fwd6/fib"
 	"github.com/fwd6/fwd6/xdp"
 )
 
@@ -30,6 +31,7 @@ const (
 type Worker struct {
 	backend xdp.Backend
 	fib     *FIB
+	reader  *fib.Reader
 	ports   []workerPort // by PortID
 	sockets []workerSocket
 	rank    []int // of a socket among its port's, by socket
@@ -67,6 +69,7 @@ func NewWorker(f *FIB, backend xdp.Backend, sockets []PortID, ifindexes []int) *
 	w := &Worker{
 		backend: backend,
 		fib:     f,
+		reader:  f.Routes.NewReader(),
 		ports:   make([]workerPort, len(ifindexes)),
 		sockets: make([]workerSocket, len(sockets)),
 		rank:    make([]int, len(sockets)),
@@ -152,8 +155,10 @@ func (w *Worker) step(s int) bool {
 	if w.ports[b.port].probes > 0 {
 		w.probe(b)
 	}
+	w.reader.Enter() // what is looked up stays what it is until Leave
 	b.lookup(w.fib)
 	b.rewrite(w.fib)
+	w.reader.Leave()
 	w.transmit(b)
 	return true
 }

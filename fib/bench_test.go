@@ -32,7 +32,9 @@ func fullTable() (ps []netip.Prefix, addrs []Addr) {
 func build(b *testing.B, ps []netip.Prefix) *Table {
 	tab := New()
 	for i, p := range ps {
-		mustAdd(b, tab, p, GroupID(i%1000))
+		if err := tab.Add(p, GroupID(i%1000)); err != nil {
+			b.Fatal(err)
+		}
 	}
 	return tab
 }
@@ -79,6 +81,8 @@ func BenchmarkUpdate(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		p := ps[i%len(ps)]
 		tab.Remove(p)
-		mustAdd(b, tab, p, 1)
+		if err := tab.Add(p, 1); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -20,65 +20,71 @@
 //
 // # The trie
 //
-// A node consumes 4 bits of the address and so has 16 slots. It keeps the
-// prefixes that end in it, and for each slot the way on: another node, a leaf,
-// or none. Only what exists takes room: a bit set says what does, and the n-th
-// bit set is the n-th item of a slice.
+// The writer has all prefixes in a sorted list (routes.go), which no reader
+// sees. Readers walk a trie that is made from it: a level-compressed multibit
+// trie in the manner of Poptrie (Asai and Ohara, SIGCOMM 2015) and LC-tries
+// (Nilsson and Karlsson, 1999), whose every node is one word of 64 bits in memory
+// off the Go heap, with no pointers. A step of a lookup is one load.
 //
-//	           ┌─ node ──────────────────────────────────────────────────────┐
-//	           │ path, depth   the address bits that lead here               │
-//	           │ own    ........ bit set of indices ──▶ groups []GroupID     │
-//	           │ kids   ........ bit set of slots   ──▶ nodes  []*node ──┐   │
-//	           │ lone   ........ bit set of slots   ──▶ leaves []leaf    │   │
-//	           └─────────────────────────────────────────────────────────┼───┘
-//	leaf: address, length, group of the slot's only prefix               ▼
-//	                                                             nodes, deeper by
-//	                                                             any multiple of 4
+//	root ─▶ run of words                the first 4 bits pick a root, 8 to 16
+//	         │                          more a word of its run
+//	         ▼
+//	       inner ──┬─ slot with a kid ─▶ run of 2^e words: e more bits pick one
+//	               └─ slot without ────▶ leaf: a code of 16 (or 32) bits
+//	       lone     one prefix alone: up to 26 bits of it, its code, and the code
+//	                of all around it, in the word itself
+//	       skip ──▶ block: 128 bits of address, the word that leads on where they
+//	                agree, the word for where they do not
 //
-// The indices of own number the prefixes that can end in one node as a binary
-// heap does; the parent of i, one bit shorter, is i/2. A prefix of four bits
-// more than the node's depth is at home here, not in the node below, so index 1
-// is ::/0 in the root and otherwise unused:
+// An inner word consumes 4 bits, its slots. It says by one bit each which have a
+// kid and at which a leaf begins that is not the leaf before it, so a count of
+// bits finds either. Leaves and runs stand in one block, leaves just before the
+// place that the word names, runs behind it:
 //
-//	bits beyond depth   0    1      2          3                4
-//	index               1   2 3   4 5 6 7   8 9 … 14 15   16 17 … 30 31
+//	… leaf 3, leaf 2, leaf 1 │ run of the first kid │ run of the second │ …
+//	                   block ┘
 //
-// Paths are compressed: where nothing parts, there is no node. A node below may
-// therefore be much deeper than its parent, and says by its path what was
-// skipped; a prefix that is alone in its slot is a leaf, whatever its length. So
-// a table of host routes takes no long chains, and the shape follows from the
-// contents alone, however they came about: each node but the root parts two
-// prefixes at least.
+// How many bits more its kids are apart, e, is what level compression chooses
+// (stride.go): more bits are fewer steps and more memory, and the table is
+// fastest where it fits the processor's second-level cache. A prefix that is alone
+// in its region ends the way there, however long it is. Where all prefixes of a
+// region share many bits, a skip word passes over them: so /128s cost no long
+// chains. A reader sees 60 bits from the last skip, so the second half of an
+// address always comes behind one.
 //
-// A lookup walks down from the root while the path of the node agrees with the
-// address, and remembers the last prefix on the way that covers it.
+// A code is one more than a GroupID; 0 says that no prefix covers the address but
+// those of up to 12 bits, which are in a table of their own, and the default
+// route, which is one word. So these change without touching the trie.
 //
 // # Publishing
 //
-// A published node never changes. An update copies the nodes on the way from
-// the root to the change, a handful of about 100 bytes each, and stores the new
-// root:
+// The trie is leaf-pushed: what a word says of its region holds by itself,
+// whatever is above. An update makes one new block beside the old one and stores
+// the word that leads to it; the words above stay, and so do all blocks below that
+// have not changed, which both lead to.
 //
-//	before   root ─▶ A ─▶ B ─▶ C         readers that loaded root go on here
-//	                 └──▶ X └─▶ Y
-//	after    root'─▶ A'─▶ B'─▶ C'        X and Y are shared
+//	before   word ──▶ block ─┬▶ X       a reader that loaded word goes on in the
+//	                         └▶ Y       old block, which stays as it is
+//	after    word'─▶ block'─┬▶ X        X and Y are shared, and followed in both
+//	                        └▶ Y'
 //
-// That store, after everything it leads to, is the whole protocol: readers take
-// no lock, retry nothing, and pass only nodes that belonged together at one
-// moment. Copying only the node that changes would be cheaper and wrong: a
-// reader could pass an upper node before a covering prefix is added there, and a
-// lower one after the longer prefix is removed, and find no route where there
-// always was one. Old nodes are the garbage collector's.
+// A leaf or a word of a run that changes by itself is stored where it is. So a
+// reader needs no lock and retries nothing: wherever it is, what it finds was right
+// when its block was retired, or is right now.
+//
+// The short prefixes and the default route are not of one piece with the trie.
+// A reader looks there after the trie, so the writer, before it changes them,
+// waits for all that may have looked at the trie before its last change: for the
+// time of a batch, and only for the first such change after one of the trie.
 //
 // # What an update shows
 //
 // For each address, a lookup gives the answer from before an update or the one
 // from after it, never a third, and the later one once Add or Remove has
 // returned. That is all a caller may count on. In particular, while a prefix that
-// covers others is added, changed or removed, the addresses that it serves need
-// not change over all at once, and the answers of one LookupBatch may be from
-// before for one address and from after for another. (With one root they do
-// change at once; the promise leaves room for a trie that changes in place.)
+// covers others is added, changed or removed, it spreads word by word: the
+// addresses that it serves do not change over all at once, and the answers of one
+// LookupBatch may be from before for one address and from after for another.
 //
 // Changes of a Table and of Groups are apart: a reader may combine a GroupID from
 // before one change with a Group from after another. The writer keeps this right
@@ -86,12 +92,39 @@
 // prefix does, and its ID rests in quarantine until no reader can hold it
 // (Groups.Release).
 //
+// # Reclamation
+//
+// A Reader says when it may hold something (Enter, Leave: a batch). A retired
+// block is used again when every reader that was busy then has left since
+// (epoch.go). A reader that sleeps has left and holds nothing up; one that never
+// leaves keeps memory from being used again, and is counted (StuckReaders).
+//
+// # Memory
+//
+// Blocks are cut from one half of the memory that the table is given. In time
+// they scatter, and strides no longer fit the table; then Tidy makes the trie anew
+// in the other half, word by word of the roots, while lookups and updates go on,
+// and the halves change places. When more than 65,534 groups are in use, values
+// need 32 bits, and the trie is made anew likewise, once, under a head of its own.
+// Memory is full when an update may find no room: then Add says ErrFull, and
+// nothing has changed.
+//
+// # Forms of a lookup
+//
+// LookupBatch has three forms (Variants): plain Go, which every machine runs; one
+// of AVX2 that takes 16 addresses along, and one of AVX-512 that takes 64. They
+// walk the same words and give the same answers. Lookup has a plain form and one
+// for processors with BMI2, without branches. The variable FWD6_CPU of the
+// environment (generic, avx2, avx512) chooses.
+//
 // # Who owns what
 //
 //	thing                         writer                        readers
-//	nodes of the trie             controller, until published   anyone
-//	root of the trie, slots of    controller                    anyone, by atomic load
-//	Groups
+//	sorted list of prefixes       controller                    controller
+//	words of the trie             controller                    anyone, by atomic load
+//	                                                            between Enter and Leave
+//	slots of Groups               controller                    anyone, by atomic load
 //	a Group                       nobody, once made             anyone
 //	free and quarantined IDs      controller                    controller
+//	a Reader's epoch              its goroutine                 controller
 package fib

@@ -1,48 +1,68 @@
 package fib
 
-// walk calls yield with the prefixes from index on down in prefix order, until
-// it returns false, and then returns false too.
-func (n *node) walk(index uint32, yield func(prefix, GroupID) bool) bool {
-	if n.own>>index&1 != 0 && !yield(n.prefixAt(index), n.group(index)) {
-		return false
-	}
-	if index < numSlots {
-		return n.walk(2*index, yield) && n.walk(2*index+1, yield)
-	}
-	slot := index - numSlots
-	if l := n.leaf(slot); l != nil {
-		return yield(l.prefix(), l.group)
-	}
-	if kid := n.kid(slot); kid != nil {
-		return kid.walk(1, yield)
-	}
-	return true
+import (
+	"iter"
+	"net/netip"
+)
+
+// All yields every prefix and its group in the order of netip.Prefix.Compare:
+// by address, and a covering prefix before those inside it.
+//
+// The loop's own body may change the table. A prefix that is there all the time
+// is yielded once; one that comes or goes, once or not at all.
+func (t *Table) All() iter.Seq2[netip.Prefix, GroupID] {
+	return t.Covered(netip.PrefixFrom(netip.IPv6Unspecified(), 0))
 }
 
-// covered is walk for p and the prefixes inside it.
-func (n *node) covered(p prefix, yield func(prefix, GroupID) bool) {
-	for n != nil && n.depth < p.home() && n.prefix().covers(p.addr) {
-		slot := p.addr.slot(n.depth)
-		if l := n.leaf(slot); l != nil && l.bits >= p.bits && p.covers(l.addr) {
-			yield(l.prefix(), l.group)
+// Covered yields p, if it is in the table, and all prefixes inside p, as All
+// does. Of a prefix that Add would refuse it yields nothing.
+func (t *Table) Covered(p netip.Prefix) iter.Seq2[netip.Prefix, GroupID] {
+	return func(yield func(netip.Prefix, GroupID) bool) {
+		key, err := prefixFrom(p)
+		if err != nil {
 			return
 		}
-		n = n.kid(slot)
-	}
-	switch {
-	case n == nil:
-	case n.depth == p.home() && n.path == p.addr.mask(n.depth):
-		n.walk(p.index(), yield)
-	case n.depth >= p.bits && p.covers(n.path):
-		n.walk(1, yield)
+		c, changes := t.routes.seek(key), t.routes.changes
+		for {
+			e := c.entry()
+			if e == nil || !key.covers(e.addr) {
+				return
+			}
+			at := e.prefix()
+			if !yield(at.netip(), e.code.group()) {
+				return
+			}
+			if t.routes.changes == changes {
+				c = c.next()
+				continue
+			}
+			c, changes = t.routes.seek(prefix{at.addr, at.bits + 1}), t.routes.changes
+		}
 	}
 }
 
-// bytes returns the size of n and all below it.
-func (n *node) bytes() int {
-	total := nodeBytes + 4*len(n.groups) + 8*len(n.nodes) + leafBytes*len(n.leaves)
-	for _, kid := range n.nodes {
-		total += kid.bytes()
+// Covering yields the prefixes of the table that cover p, the longest first; p
+// itself comes first if it is there. The table must not change meanwhile.
+func (t *Table) Covering(p netip.Prefix) iter.Seq2[netip.Prefix, GroupID] {
+	return func(yield func(netip.Prefix, GroupID) bool) {
+		key, err := prefixFrom(p)
+		if err != nil {
+			return
+		}
+		for e := t.routes.covering(key); e != nil; e = t.routes.outside(e) {
+			if !yield(e.prefix().netip(), e.code.group()) {
+				return
+			}
+		}
 	}
-	return total
+}
+
+// LookupPrefix is Lookup for people: it also returns the prefix, and false if
+// there is none.
+func (t *Table) LookupPrefix(a Addr) (netip.Prefix, GroupID, bool) {
+	e := t.routes.covering(prefix{a, 128})
+	if e == nil {
+		return netip.Prefix{}, NoRoute, false
+	}
+	return e.prefix().netip(), e.code.group(), true
 }

@@ -24,11 +24,22 @@ func Zipf(table []netip.Prefix, n int, s float64, seed uint64) []netip.Addr {
 	return fill(n, func() netip.Addr { return within(r, table[ranks[z.Uint64()]]) })
 }
 
-// Misses are n addresses of 2000::/3 that no prefix of the table covers.
+// Hot are n addresses of which only few differ, each as often as the others:
+// hot of them, at random places of the table, drawn again and again.
+func Hot(table []netip.Prefix, n, hot int, seed uint64) []netip.Addr {
+	r := rand.New(rand.NewPCG(seed, streamHot))
+	few := fill(hot, func() netip.Addr { return within(r, table[r.IntN(len(table))]) })
+	return fill(n, func() netip.Addr { return few[r.IntN(hot)] })
+}
+
+// Misses are n addresses of 2000::/3 that no prefix of the table covers; none
+// if the table covers all of it.
 func Misses(table []netip.Prefix, n int, seed uint64) []netip.Addr {
 	r := rand.New(rand.NewPCG(seed, streamMisses))
 	cover := newCover(table)
-	global := netip.PrefixFrom(address(1<<61, 0), 3)
+	if cover.coversAll(global) {
+		return nil
+	}
 	return fill(n, func() netip.Addr {
 		for {
 			if a := within(r, global); !cover.contains(a) {
@@ -39,19 +50,20 @@ func Misses(table []netip.Prefix, n int, seed uint64) []netip.Addr {
 }
 
 // NearMisses are n addresses that no prefix of the table covers, each the first
-// behind a prefix, so that a lookup finds out late. The table must not cover
-// everything behind each of its prefixes; no table of the Internet does.
+// behind a prefix, so that a lookup finds out late. None if there is no such
+// address.
 func NearMisses(table []netip.Prefix, n int, seed uint64) []netip.Addr {
 	r := rand.New(rand.NewPCG(seed, streamNearMisses))
-	cover := newCover(table)
-	return fill(n, func() netip.Addr {
-		for {
-			behind := cover[r.IntN(len(cover))].last.Next()
-			if behind.IsValid() && !cover.contains(behind) {
-				return behind
-			}
+	var behind []netip.Addr
+	for _, s := range newCover(table) {
+		if a := s.last.Next(); a.IsValid() {
+			behind = append(behind, a)
 		}
-	})
+	}
+	if len(behind) == 0 {
+		return nil
+	}
+	return fill(n, func() netip.Addr { return behind[r.IntN(len(behind))] })
 }
 
 // Streams of random numbers, so that no two lists from one seed are akin.
@@ -60,6 +72,8 @@ const (
 	streamZipf
 	streamMisses
 	streamNearMisses
+	streamHot
+	streamHosts
 )
 
 func fill(n int, next func() netip.Addr) []netip.Addr {
@@ -70,8 +84,15 @@ func fill(n int, next func() netip.Addr) []netip.Addr {
 	return all
 }
 
-// within is a random address of a prefix.
+// global is what the Internet is (RFC 4291 §2.4): nobody forwards to multicast
+// and link-local addresses, so a default route's packets are for the rest.
+var global = netip.PrefixFrom(address(1<<61, 0), 3)
+
+// within is a random address of a prefix: of its global part if it has more.
 func within(r *rand.Rand, p netip.Prefix) netip.Addr {
+	if p.Bits() < global.Bits() && p.Contains(global.Addr()) {
+		p = global
+	}
 	a := p.Addr().As16()
 	high, low := binary.BigEndian.Uint64(a[:8]), binary.BigEndian.Uint64(a[8:])
 	if p.Bits() <= 64 {
@@ -83,7 +104,7 @@ func within(r *rand.Rand, p netip.Prefix) netip.Addr {
 	return address(high, low)
 }
 
-// cover is what a table covers, as spans in order that do not overlap.
+// cover is what a table covers, as spans in order with gaps between them.
 type cover []span
 
 type span struct{ first, last netip.Addr }
@@ -92,11 +113,22 @@ func newCover(table []netip.Prefix) cover {
 	sorted := slices.SortedFunc(slices.Values(table), netip.Prefix.Compare)
 	var c cover
 	for _, p := range sorted {
-		if len(c) == 0 || c[len(c)-1].last.Less(p.Addr()) {
+		switch {
+		case len(c) > 0 && !c[len(c)-1].last.Less(p.Addr()): // inside
+		case len(c) > 0 && c[len(c)-1].last.Next() == p.Addr():
+			c[len(c)-1].last = last(p)
+		default:
 			c = append(c, span{p.Addr(), last(p)})
 		}
 	}
 	return c
+}
+
+// coversAll says whether every address of a prefix is covered.
+func (c cover) coversAll(p netip.Prefix) bool {
+	return slices.ContainsFunc(c, func(s span) bool {
+		return s.first.Compare(p.Addr()) <= 0 && s.last.Compare(last(p)) >= 0
+	})
 }
 
 func (c cover) contains(a netip.Addr) bool {

@@ -1,7 +1,14 @@
 // Package workload makes routing tables and addresses to look up, the same
 // ones everywhere, so that figures can be compared and failures repeated.
 //
-// The tables resemble the Internet's. A tree of prefixes is grown from
+// There are four kinds of tables, those by which the article "IPv6 route lookup
+// on Linux" (Vincent Bernat, 2017) compares kernels: the Internet's, /48s at
+// even distances, hosts at random in one /108, and the almost empty one; and
+// five loads: addresses in routes drawn at random, by Zipf's law, again and
+// again the same few, and such that miss, by far or narrowly. Read takes a real
+// table instead.
+//
+// Tables of the first kind resemble the Internet's. A tree of prefixes is grown from
 // frequencies learnt from a real full table of 160,147 prefixes (model.json,
 // made by internal/calibrate): where registries have populated /24s and how
 // densely, and how likely a node of the tree is to be a prefix, to end, or to

@@ -3,16 +3,12 @@ package workload_test
 import (
 	"crypto/sha256"
 	"fmt"
-	"math"
 	"net/netip"
 	"slices"
 	"testing"
 
 	"github.com/fwd6/fwd6/bench/workload"
 )
-
-// full is as many prefixes as the table has from which the model was learnt.
-const full = 160_147
 
 func TestTableIsDistinctAndSorted(t *testing.T) {
 	for _, n := range []int{0, 1, 10, 1000, 200_000} {
@@ -45,12 +41,18 @@ func hash[T fmt.Stringer](list []T) string {
 func TestSameEverywhere(t *testing.T) {
 	table := workload.Table(20_000, 7)
 	loads := workload.Loads(table, 1000, 7)
+	hosts, err := workload.Hosts(1000, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct{ name, got, want string }{
 		{"table", hash(table), "f93fed754039ad2a"},
 		{loads[0].Name, hash(loads[0].Addrs), "daa2d5e39294da33"},
 		{loads[1].Name, hash(loads[1].Addrs), "178519617ed39aca"},
-		{loads[2].Name, hash(loads[2].Addrs), "118843810463e801"},
-		{loads[3].Name, hash(loads[3].Addrs), "12fce844c5f70c42"},
+		{loads[2].Name, hash(loads[2].Addrs), "5b890379bf3db363"},
+		{loads[3].Name, hash(loads[3].Addrs), "118843810463e801"},
+		{loads[4].Name, hash(loads[4].Addrs), "b8bc216cf79e4f0a"},
+		{"hosts", hash(hosts), "82c52d849b6d6fe5"},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("%s: hash %s, want %s", tt.name, tt.got, tt.want)
@@ -61,56 +63,6 @@ func TestSameEverywhere(t *testing.T) {
 	}
 }
 
-// What a real full table looks like, in thousandths. The comment of the package
-// shows the same.
-var (
-	realLengths = map[int]float64{
-		29: 27.3, 30: 4.1, 32: 140.8, 33: 18.3, 34: 16.3, 35: 6.5, 36: 37.4, 38: 10.1, 40: 83.8,
-		42: 14.4, 44: 89.7, 45: 9.7, 46: 19.0, 47: 19.7, 48: 471.4,
-	}
-	realDepths    = []float64{431.2, 377.2, 151.1, 34.4, 5.1, 0.9}
-	realPopulated = map[int]int{20: 617, 24: 7246, 28: 18_851, 32: 29_369, 36: 49_728 - 29_734, 40: 31_568, 44: 39_661, 48: 75_568}
-)
-
-func TestTableResemblesTheInternet(t *testing.T) {
-	for seed := range uint64(2) {
-		table := workload.Table(full, seed)
-		lengths, depths := make([]int, 129), make([]int, 16)
-		populated := make(map[int]map[netip.Prefix]bool)
-		for k := range realPopulated {
-			populated[k] = make(map[netip.Prefix]bool)
-		}
-		var within []netip.Prefix // the prefixes around the present one
-		for _, p := range table {
-			for len(within) > 0 && !within[len(within)-1].Contains(p.Addr()) {
-				within = within[:len(within)-1]
-			}
-			lengths[p.Bits()]++
-			depths[len(within)]++
-			within = append(within, p)
-			for k := range populated {
-				if p.Bits() >= k {
-					populated[k][netip.PrefixFrom(p.Addr(), k).Masked()] = true
-				}
-			}
-		}
-		check := func(what string, got, want, tolerance float64) {
-			if math.Abs(got-want) > tolerance {
-				t.Errorf("seed %d: %s = %.1f, want %.1f within %.1f", seed, what, got, want, tolerance)
-			}
-		}
-		for length, want := range realLengths {
-			check(fmt.Sprintf("thousandths of /%d", length), 1000*float64(lengths[length])/full, want, 3+want/8)
-		}
-		for depth, want := range realDepths {
-			check(fmt.Sprintf("thousandths within %d others", depth), 1000*float64(depths[depth])/full, want, 6+want/4)
-		}
-		for k, want := range realPopulated {
-			check(fmt.Sprintf("populated /%d", k), float64(len(populated[k])), float64(want), float64(want)/6)
-		}
-	}
-}
-
 // covered looks for a prefix the slow way.
 func covered(table []netip.Prefix, a netip.Addr) bool {
 	return slices.ContainsFunc(table, func(p netip.Prefix) bool { return p.Contains(a) })
@@ -118,7 +70,7 @@ func covered(table []netip.Prefix, a netip.Addr) bool {
 
 func TestLoadsHitAndMiss(t *testing.T) {
 	table := workload.Table(3000, 3)
-	want := map[string]bool{"uniform": true, "zipf": true, "missed": false, "near missed": false}
+	want := map[string]bool{"uniform": true, "zipf": true, "hot": true, "missed": false, "near missed": false}
 	for _, load := range workload.Loads(table, 2000, 3) {
 		if len(load.Addrs) != 2000 {
 			t.Errorf("%s has %d addresses, want 2000", load.Name, len(load.Addrs))
@@ -157,5 +109,32 @@ func TestZipfIsSkewed(t *testing.T) {
 	}
 	if got := top(workload.Hits(table, 10_000, 1)); got > 40 {
 		t.Errorf("uniform: one of 1000 prefixes has %d of 10000 addresses, want about 10", got)
+	}
+}
+
+// A hot load repeats few addresses, all about as often.
+func TestHotRepeats(t *testing.T) {
+	count := make(map[netip.Addr]int)
+	for _, a := range workload.Hot(workload.Table(3000, 1), 20_000, 100, 1) {
+		count[a]++
+	}
+	if len(count) != 100 {
+		t.Errorf("%d addresses differ, want 100", len(count))
+	}
+	for a, n := range count {
+		if n < 130 || n > 280 {
+			t.Errorf("%v comes %d times of 20000, want about 200", a, n)
+		}
+	}
+}
+
+// Nothing misses a default route, and a kind without addresses is no load.
+func TestLoadsLeaveOut(t *testing.T) {
+	var names []string
+	for _, load := range workload.Loads(workload.Empty(), 100, 1) {
+		names = append(names, load.Name)
+	}
+	if want := []string{"uniform", "zipf", "hot"}; !slices.Equal(names, want) {
+		t.Errorf("loads of the empty table: %v, want %v", names, want)
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/fwd6/fwd6/control"
 	"github.com/fwd6/fwd6/dataplane"
+	"github.com/fwd6/fwd6/xdp"
 	"github.com/fwd6/fwd6/xdp/xdptest"
 )
 
@@ -292,7 +293,7 @@ func (w *world) fwd6TableIs(want map[netip.Prefix]hop) error {
 		if r.Table != syscall.RT_TABLE_MAIN || !covered.Contains(r.Dst.Addr()) || r.Dst == covered {
 			return nil
 		}
-		if len(r.Legs) != 1 || r.Reason != dataplane.Forward || r.Legs[0].Reason != dataplane.Forward {
+		if len(r.Legs) != 1 || r.Pass != xdp.Steered || r.Reason != dataplane.Forward || r.Legs[0].Reason != dataplane.Forward {
 			return fmt.Errorf("%v is not forwarded: %+v", r.Dst, r)
 		}
 		if r.NextHop != 0 {

@@ -20,7 +20,7 @@ packets through it twice: forwarded by the kernel, then by fwd6. It ends with a
 table of both within 90 seconds, and fails if anything was lost or wrong. It
 touches nothing outside its namespaces, and needs root.`,
 		Example: "  fwd6 demo\n  fwd6 demo --routes 1000",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if routes < 1 || seconds < 1 {
 				return usageError{fmt.Errorf("--routes %d --seconds %d: numbers from 1 on, please", routes, seconds)}

@@ -54,12 +54,14 @@ itself, the kernel handles as before.`,
 		Example:       "  fwd6 run --ports eth1,eth2\n  fwd6 status\n  fwd6 route get 2001:db8::1",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          subcommand,
 		RunE: func(*cobra.Command, []string) error {
 			return usageError{errors.New("what to do? `fwd6 help` lists the commands")}
 		},
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
+	root.SetUsageFunc(usage)
+	root.SetHelpCommand(newHelp())
 	root.AddCommand(newRun(), newStatus(), newStats(), newRoute(), newNeigh(), newDemo(), newVersion())
 	return root
 }

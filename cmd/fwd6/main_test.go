@@ -15,11 +15,17 @@ func TestUsageErrors(t *testing.T) {
 		want string // the one line on stderr
 	}{
 		{"", "fwd6: what to do? `fwd6 help` lists the commands"},
-		{"rnu", `fwd6: unknown command "rnu" for "fwd6"`},
+		{"rnu", "fwd6: no such command: \"rnu\": did you mean `fwd6 run`?"},
+		{"stat", "fwd6: no such command: \"stat\": did you mean `fwd6 status` or `fwd6 stats`?"},
+		{"frob", "fwd6: no such command: \"frob\": `fwd6 help` lists those there are"},
+		{"help frob", "fwd6: no such command: \"frob\": `fwd6 help` lists those there are"},
+		{"help stat", "fwd6: no such command: \"stat\": did you mean `fwd6 status` or `fwd6 stats`?"},
+		{"help route gte", "fwd6: no such command: \"route gte\": did you mean `fwd6 route get`?"},
+		{"route frob", "fwd6: no such command: \"route frob\": `fwd6 help route` lists those there are"},
 		{"run", "fwd6: --ports is missing: name the devices to forward through, as in --ports eth1,eth2"},
 		{"run --ports r0,r1,r0", "fwd6: --ports: r0 is named twice"},
 		{"run --ports r0,,r1", `fwd6: --ports: "" is no name of a device`},
-		{"run --ports r0 r1", `fwd6: unknown command "r1" for "fwd6 run"`},
+		{"run --ports r0 r1", "fwd6: \"r1\" is too much: `fwd6 run` takes nothing but flags, as in `fwd6 run --ports eth1,eth2`"},
 		{"run --ports r0 --backend dpdk", `fwd6: invalid argument "dpdk" for "--backend" flag: allowed are shared, asavie`},
 		{"run --ports r0 --xdp-mode offload", `fwd6: invalid argument "offload" for "--xdp-mode" flag: allowed are auto, native, generic`},
 		{"run --ports r0 --bind-mode zero", `fwd6: invalid argument "zero" for "--bind-mode" flag: allowed are auto, zerocopy, copy`},
@@ -27,11 +33,15 @@ func TestUsageErrors(t *testing.T) {
 		{"run --ports r0 --workers -1", "fwd6: --workers -1: a number from 0 on, please"},
 		{"run --ports r0 --workers many", `fwd6: invalid argument "many" for "--workers" flag: strconv.ParseInt: parsing "many": invalid syntax`},
 		{"run --porst r0", "fwd6: unknown flag: --porst"},
-		{"status now", `fwd6: unknown command "now" for "fwd6 status"`},
+		{"status now", "fwd6: \"now\" is too much: `fwd6 status` takes nothing but flags, as in `fwd6 status`"},
 		{"route", "fwd6: route what? `fwd6 route get ADDR` or `fwd6 route show`"},
-		{"route get", "fwd6: accepts 1 arg(s), received 0"},
+		{"route get", "fwd6: the address is missing: name one, as in `fwd6 route get 2001:db8::1`"},
+		{"route get ::1 ::2", "fwd6: \"::2\" is too much: `fwd6 route get` takes one address, as in `fwd6 route get 2001:db8::1`"},
 		{"route get 192.0.2.1", "fwd6: 192.0.2.1 is an IPv4 address: the kernel forwards those, ask `ip route get 192.0.2.1`"},
 		{"route get gw", `fwd6: "gw" is no address: write it like 2001:db8::1`},
+		{"route show --table foo", `fwd6: --table: "foo" is no routing table: write main, local, all or a number up to 4294967295`},
+		{"route show --table 4294967296", `fwd6: --table: "4294967296" is no routing table: write main, local, all or a number up to 4294967295`},
+		{"route show --table -1", `fwd6: --table: "-1" is no routing table: write main, local, all or a number up to 4294967295`},
 		{"route show 10.0.0.0/8", `fwd6: "10.0.0.0/8" is no IPv6 prefix: write it like 2001:db8::/32, 2001:db8::1 or default`},
 	}
 	for _, tt := range tests {
@@ -57,12 +67,17 @@ func TestNoForwarder(t *testing.T) {
 
 // Every command has a help text with an example of its own.
 func TestHelp(t *testing.T) {
-	for _, line := range []string{"", "run", "status", "stats", "route", "route get", "route show", "neigh", "version", "demo"} {
+	for _, line := range []string{"", "run", "status", "stats", "route", "route get", "route show", "neigh", "version", "demo", "help"} {
 		var stdout, stderr strings.Builder
 		code := execute(append([]string{"help"}, strings.Fields(line)...), &stdout, &stderr)
 		example := strings.TrimSpace("fwd6 " + line)
-		if code != 0 || stderr.String() != "" || !strings.Contains(stdout.String(), "Examples:\n  "+example) {
-			t.Errorf("fwd6 help %s: exit %d, stderr %q, want an example of %q in\n%s", line, code, stderr.String(), example, stdout.String())
+		use := "\nUsage:\n  " + example
+		if line == "" || line == "route" {
+			use += " COMMAND\n"
+		}
+		got := stdout.String()
+		if code != 0 || stderr.String() != "" || !strings.Contains(got, "Examples:\n  "+example) || !strings.Contains(got, use) {
+			t.Errorf("fwd6 help %s: exit %d, stderr %q, want %q and an example of it in\n%s", line, code, stderr.String(), use, got)
 		}
 	}
 }

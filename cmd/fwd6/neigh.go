@@ -18,7 +18,7 @@ func newNeigh() *cobra.Command {
 ` + "`ip -6 neigh`" + `. Those that routes lead to end in "used": fwd6 has the kernel keep
 them fresh, which sees none of their traffic.`,
 		Example: "  fwd6 neigh\n  fwd6 neigh -j",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 	}
 	q := newQuery(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

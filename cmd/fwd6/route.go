@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fwd6/fwd6/control"
+	"github.com/fwd6/fwd6/xdp"
 )
 
 func newRoute() *cobra.Command {
@@ -18,7 +19,7 @@ func newRoute() *cobra.Command {
 		Use:     "route",
 		Short:   "show the routes that fwd6 forwards by",
 		Example: "  fwd6 route get 2001:db8::1\n  fwd6 route show",
-		Args:    cobra.NoArgs,
+		Args:    subcommand,
 		RunE: func(*cobra.Command, []string) error {
 			return usageError{fmt.Errorf("route what? `fwd6 route get ADDR` or `fwd6 route show`")}
 		},
@@ -35,7 +36,7 @@ func newRouteGet() *cobra.Command {
 packets take and whether fwd6 forwards them or the kernel, and why. Of a route
 with several next hops it shows all: the flow decides between them.`,
 		Example: "  fwd6 route get 2001:db8::1",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneAddr,
 	}
 	q := newQuery(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -46,7 +47,7 @@ with several next hops it shows all: the flow decides between them.`,
 		ask := func(c *control.Client, ctx context.Context) (matches, error) {
 			r, err := c.RouteGet(ctx, addr)
 			if err == nil && !r.Dst.IsValid() {
-				err = fmt.Errorf("route get %s: no route: its packets go to the kernel, which answers that it has none", addr)
+				err = noRoute(addr, r)
 			}
 			return matches{{r, addr}}, err
 		}
@@ -55,13 +56,22 @@ with several next hops it shows all: the flow decides between them.`,
 	return cmd
 }
 
+// noRoute is the error for an address that no route of fwd6's leads to.
+func noRoute(addr netip.Addr, r control.RouteInfo) error {
+	if r.Pass != xdp.Steered { // the kernel may have another table for it
+		return fmt.Errorf("route get %s: no route in the tables local and main: %s", addr, fate(r))
+	}
+	return fmt.Errorf("route get %s: no route: its packets go to the kernel, which answers that it has none", addr)
+}
+
 func newRouteShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show [PREFIX...]",
 		Short: "list routes as fwd6 forwards by them",
 		Long: `Show lists routes in the words of ` + "`ip -6 route`" + `. A line that ends in "reason"
 and a name is left to the kernel for that reason, which ` + "`fwd6 route get`" + ` says in
-words; punt_glean is only until a neighbor on the link has answered.
+words and ` + "`fwd6 stats`" + ` counts; punt_glean is only until a neighbor on the link has
+answered.
 
 With prefixes, only routes to exactly these are shown.`,
 		Example: "  fwd6 route show\n  fwd6 route show default 2001:db8::/32\n  fwd6 route show --table all -j",
@@ -69,13 +79,9 @@ With prefixes, only routes to exactly these are shown.`,
 	q := newQuery(cmd)
 	table := cmd.Flags().String("table", "main", "the `TABLE` to show: main, local, all or a number")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		want := routeFilter{table: *table}
-		for _, arg := range args {
-			prefix, err := control.ParseDestination(arg)
-			if err != nil {
-				return usageError{err}
-			}
-			want.prefixes = append(want.prefixes, prefix)
+		want, err := newRouteFilter(*table, args)
+		if err != nil {
+			return usageError{err}
 		}
 		return q.list(cmd, want)
 	}
@@ -84,12 +90,30 @@ With prefixes, only routes to exactly these are shown.`,
 
 // routeFilter says which routes to show.
 type routeFilter struct {
-	table    string
+	tables   []uint32       // none: all
 	prefixes []netip.Prefix // none: all
 }
 
+func newRouteFilter(table string, prefixes []string) (f routeFilter, err error) {
+	if table != "all" {
+		number, err := control.ParseTable(table)
+		if err != nil {
+			return f, fmt.Errorf("--table: %w", err)
+		}
+		f.tables = []uint32{number}
+	}
+	for _, s := range prefixes {
+		prefix, err := control.ParseDestination(s)
+		if err != nil {
+			return f, err
+		}
+		f.prefixes = append(f.prefixes, prefix)
+	}
+	return f, nil
+}
+
 func (f routeFilter) match(r control.RouteInfo) bool {
-	if f.table != "all" && f.table != r.TableName() && f.table != fmt.Sprint(r.Table) {
+	if len(f.tables) > 0 && !slices.Contains(f.tables, r.Table) {
 		return false
 	}
 	return len(f.prefixes) == 0 || slices.Contains(f.prefixes, r.Dst)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fwd6/fwd6/control"
 	"github.com/fwd6/fwd6/dataplane"
+	"github.com/fwd6/fwd6/xdp"
 )
 
 // words is a line of iproute2's: keywords and values.
@@ -53,23 +54,23 @@ func routeTextTo(dst string, r control.RouteInfo) string {
 		line.add("mtu", fmt.Sprint(r.MTU))
 	}
 	line.add("pref", r.PrefName())
-	line.addReason(r.Effective())
+	line.addReason(r.Counter(r.Effective()))
 	text := line.String() + "\n"
 	if len(r.Legs) > 1 {
 		for _, leg := range r.Legs {
-			text += "\t" + legLine(leg) + "\n"
+			text += "\t" + legLine(leg, r.Counter(leg.Reason)) + "\n"
 		}
 	}
 	return text
 }
 
-// legLine is one of several next hops as iproute2 prints it.
-func legLine(leg control.LegInfo) string {
+// legLine is one of several next hops as iproute2 prints it, and its reason.
+func legLine(leg control.LegInfo, reason string) string {
 	line := words{"nexthop"}
 	line.addHop(leg)
 	line.add("weight", fmt.Sprint(leg.Weight))
 	line = append(line, leg.Flags...)
-	line.addReason(leg.Reason)
+	line.addReason(reason)
 	return line.String()
 }
 
@@ -78,9 +79,9 @@ func (w *words) addHop(leg control.LegInfo) {
 	w.add("dev", leg.Dev)
 }
 
-func (w *words) addReason(r dataplane.Reason) {
-	if r != dataplane.Forward {
-		w.add("reason", r.String())
+func (w *words) addReason(name string) {
+	if name != dataplane.Forward.String() {
+		w.add("reason", name)
 	}
 }
 
@@ -121,14 +122,22 @@ func printMatches(w io.Writer, ms matches) error {
 		if len(m.Legs) == 1 {
 			verdict.add("lladdr", m.Legs[0].MAC)
 		}
-		reason := m.Effective()
-		by := "forwarded by fwd6"
-		if reason != dataplane.Forward {
-			by = "left to the kernel: " + reason.Text()
-		}
-		if _, err := fmt.Fprintf(w, "%s    %s: %s\n", routeTextTo(m.addr.String(), m.RouteInfo), verdict, by); err != nil {
+		if _, err := fmt.Fprintf(w, "%s    %s: %s\n", routeTextTo(m.addr.String(), m.RouteInfo), verdict, fate(m.RouteInfo)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// fate says what becomes of packets that take r.
+func fate(r control.RouteInfo) string {
+	switch reason := r.Effective(); {
+	case r.Pass == xdp.PassPassing:
+		return "left to the kernel, as all traffic is: " + r.Why
+	case r.Pass != xdp.Steered:
+		return "left to the kernel: " + r.Why
+	case reason != dataplane.Forward:
+		return "left to the kernel: " + reason.Text()
+	}
+	return "forwarded by fwd6"
 }

@@ -26,7 +26,7 @@ const endWithin = 1800 * time.Millisecond
 type runOptions struct {
 	ports                            []string
 	backend, xdpMode, bind, logLevel *choice
-	workers                          int
+	workers, fibMemory               int
 	socket                           string
 }
 
@@ -42,7 +42,7 @@ func newRun() *cobra.Command {
 		Short:   "forward through the given devices until told to stop",
 		Long:    runHelp,
 		Example: "  fwd6 run --ports eth1,eth2\n  fwd6 run --ports eth1,eth2 --xdp-mode native --bind-mode zerocopy --workers 4",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), &o, cmd.ErrOrStderr()) },
 	}
 	flags := cmd.Flags()
@@ -51,6 +51,7 @@ func newRun() *cobra.Command {
 	flags.Var(o.xdpMode, "xdp-mode", "where the XDP program runs: in the driver, in the kernel's generic code, or the better that works")
 	flags.Var(o.bind, "bind-mode", "whether the NIC writes frames straight to fwd6's memory, the kernel copies them, or the better that works")
 	flags.IntVar(&o.workers, "workers", 0, "how many threads forward, `N`; 0: one for each queue that all ports have, as far as there are processors")
+	flags.IntVar(&o.fibMemory, "fib-memory", control.DefaultFIB, "address space that the routes may take, in `MiB`; it becomes memory as they need it, about 10 bytes each, and half is for moving into")
 	flags.StringVar(&o.socket, "socket", control.DefaultSocket, "`PATH` of the socket to answer status, stats, route and neigh on")
 	flags.Var(o.logLevel, "log-level", "the least important lines to log")
 	return cmd
@@ -88,8 +89,17 @@ func (o *runOptions) check() error {
 	if o.workers < 0 {
 		return usageError{fmt.Errorf("--workers %d: a number from 0 on, please", o.workers)}
 	}
+	if o.fibMemory < leastFIB || o.fibMemory > mostFIB {
+		return usageError{fmt.Errorf("--fib-memory %d: a number of MiB from %d to %d, please", o.fibMemory, leastFIB, mostFIB)}
+	}
 	return nil
 }
+
+// What a table can be given, in MiB.
+const (
+	leastFIB = 1
+	mostFIB  = 512
+)
 
 func run(ctx context.Context, o *runOptions, stderr io.Writer) error {
 	if err := o.check(); err != nil {
@@ -121,6 +131,7 @@ func (o *runOptions) config(log *slog.Logger) control.Config {
 		Bind:    o.bind.value,
 		Workers: o.workers,
 		Socket:  o.socket,
+		FIB:     o.fibMemory,
 		Version: version(),
 		Log:     log,
 		Ready: func() {

@@ -22,7 +22,7 @@ program of each port did with the packets that arrived, then what became of
 those that reached fwd6. As text it leaves out what never happened; as JSON
 all counters are there.`,
 		Example: "  fwd6 stats\n  fwd6 stats -j | jq .reasons.forwarded",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 	}
 	q := newQuery(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

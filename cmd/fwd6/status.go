@@ -17,7 +17,7 @@ func newStatus() *cobra.Command {
 		Short:   "show how the forwarder and its ports are",
 		Long:    "Status says on one screen what runs, which ports forward and how, what has been\nlearnt from the kernel, and what is wrong if something is.",
 		Example: "  fwd6 status\n  fwd6 status -j | jq -r '.ports[].state'",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 	}
 	q := newQuery(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -31,8 +31,10 @@ func newStatus() *cobra.Command {
 func printStatus(w io.Writer, s control.StatusInfo, now time.Time) error {
 	fmt.Fprintf(w, "fwd6 %s, pid %d, up %s, backend %s, %s\n", s.Version, s.PID,
 		now.Sub(s.Started).Round(time.Second), s.Backend, count(s.Workers, "worker"))
-	fmt.Fprintf(w, "table: %s, %s, %s, %s of memory\n", count(s.Routes, "prefix"),
-		count(s.Groups, "next-hop group"), count(s.Neighbors, "neighbor"), size(s.FIBBytes))
+	fmt.Fprintf(w, "table: %s, %s, %s\n", count(s.Routes, "prefix"),
+		count(s.Groups, "next-hop group"), count(s.Neighbors, "neighbor"))
+	fmt.Fprintf(w, "trie: %s used, %s free, of %s; a million routes more take %s; lookups by %s\n",
+		size(s.FIB.Used), size(s.FIB.Free), size(s.FIB.Reserved), size(s.FIB.Million), s.FIB.Lookup)
 	fmt.Fprintf(w, "netlink: %s, %s, %d not understood\n", count(int(s.Events), "message"),
 		count(int(s.Resyncs), "resync"), s.Undecoded)
 	if s.Passing != "" {
@@ -49,7 +51,11 @@ func printStatus(w io.Writer, s control.StatusInfo, now time.Time) error {
 		case p.XDPMode == "":
 			frames = ""
 		}
-		t.add(p.Name, p.State, p.MAC, orBlank(p.MTU), orBlank(p.Queues), p.XDPMode, frames, p.Why)
+		why := p.Why
+		if why == s.Passing { // said above
+			why = ""
+		}
+		t.add(p.Name, p.State, p.MAC, orBlank(p.MTU), orBlank(p.Queues), p.XDPMode, frames, why)
 	}
 	return t.print(w)
 }

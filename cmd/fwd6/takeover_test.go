@@ -179,14 +179,15 @@ func TestRefusals(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		args []string
-		want []string // parts of its one line
+		want []string // parts of its last line
+		only bool     // it says nothing else
 	}{
-		{"ports of a fwd6 that runs", []string{"--ports", "r0,r1"}, []string{"r0", "XDP program", "fwd6_sort"}},
-		{"one port of it", []string{"--ports", "r1"}, []string{"r1", "XDP program", "fwd6_sort"}},
-		{"no such device", []string{"--ports", "r0,r9"}, []string{"r9", "no such"}},
-		{"loopback", []string{"--ports", "lo"}, []string{"lo", "loopback"}},
-		{"a port with a program of somebody else", []string{"--ports", "r2"}, []string{"r2", "XDP program", "innocent"}},
-		{"its socket", []string{"--ports", "r0", "--socket", first.socket}, []string{first.socket}},
+		{"ports of a fwd6 that runs", []string{"--ports", "r0,r1"}, []string{"r0", "XDP program", "fwd6_sort"}, false},
+		{"one port of it", []string{"--ports", "r1"}, []string{"r1", "XDP program", "fwd6_sort"}, false},
+		{"no such device", []string{"--ports", "r0,r9"}, []string{"r9", "no such"}, true},
+		{"loopback", []string{"--ports", "lo"}, []string{"lo", "loopback"}, true},
+		{"a port with a program of somebody else", []string{"--ports", "r2"}, []string{"r2", "XDP program", "innocent"}, false},
+		{"its socket", []string{"--ports", "r0", "--socket", first.socket}, []string{first.socket}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			second := launch(t, w.R, tt.args...)
@@ -203,6 +204,9 @@ func TestRefusals(t *testing.T) {
 				if !strings.HasPrefix(last, "fwd6: ") || !strings.Contains(last, part) {
 					t.Errorf("it says %q, want one line with %q", last, part)
 				}
+			}
+			if tt.only && len(lines) > 1 {
+				t.Errorf("it says %q, want the last line alone", lines)
 			}
 			if second.exit == nil || second.cmd.ProcessState.ExitCode() != 1 {
 				t.Errorf("it ends with %v, want exit status 1", second.exit)

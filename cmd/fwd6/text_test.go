@@ -12,6 +12,7 @@ import (
 
 	"github.com/fwd6/fwd6/control"
 	"github.com/fwd6/fwd6/dataplane"
+	"github.com/fwd6/fwd6/xdp"
 )
 
 // testdata holds what iproute2 6.1 said of the same routes and neighbors, as
@@ -93,7 +94,7 @@ func TestJSONHasIproute2sKeys(t *testing.T) {
 }
 
 // ours are the keys that iproute2 has not.
-var ours = []string{"reason", "used"}
+var ours = []string{"reason", "why", "used"}
 
 // covers says whether got is want, but for what is ours.
 func covers(got, want any) bool {
@@ -156,6 +157,38 @@ func TestRouteGetText(t *testing.T) {
 `)
 }
 
+// What no worker sees has no reason of a worker's.
+func TestPassedText(t *testing.T) {
+	group, all := multipath, route
+	group.Pass, group.Why = xdp.PassMulticast, "multicast"
+	all.Pass, all.Why = xdp.PassPassing, "a rule that only the kernel follows: 9: from all lookup 100"
+	var got strings.Builder
+	if err := printMatches(&got, matches{{group, netip.MustParseAddr("ff0e::1")}, {all, netip.MustParseAddr("2001:db8::5")}}); err != nil {
+		t.Fatal(err)
+	}
+	sameLines(t, got.String(), `ff0e::1 proto static metric 1024 pref medium reason pass_multicast
+	nexthop via fe80::1 dev r0 weight 1 reason pass_multicast
+	nexthop via fe80::2 dev r1 weight 2 reason pass_multicast
+    match default: left to the kernel: multicast
+2001:db8::5 via fe80::1 dev r0 proto static metric 1024 pref medium reason pass_passing
+    match 2001:db8::/32 lladdr 02:00:00:00:00:aa: left to the kernel, as all traffic is: a rule that only the kernel follows: 9: from all lookup 100
+`)
+}
+
+func TestNoRoute(t *testing.T) {
+	none := control.RouteInfo{Reason: dataplane.PuntNoRoute}
+	passing := none
+	passing.Pass, passing.Why = xdp.PassPassing, "the kernel does not forward"
+	for want, r := range map[string]control.RouteInfo{
+		"route get ::5: no route: its packets go to the kernel, which answers that it has none":                                    none,
+		"route get ::5: no route in the tables local and main: left to the kernel, as all traffic is: the kernel does not forward": passing,
+	} {
+		if got := noRoute(netip.MustParseAddr("::5"), r).Error(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestRouteGetJSON(t *testing.T) {
 	got, err := new(query).encode(matches{{unresolved(), netip.MustParseAddr("2001:db8::5")}})
 	if err != nil {
@@ -179,22 +212,25 @@ func TestRouteFilter(t *testing.T) {
 	local := route
 	local.Table = 255
 	tests := []struct {
-		name   string
-		filter routeFilter
-		route  control.RouteInfo
-		want   bool
+		name     string
+		table    string
+		prefixes []string
+		route    control.RouteInfo
+		want     bool
 	}{
-		{"table by name", routeFilter{table: "main"}, route, true},
-		{"table by number", routeFilter{table: "254"}, route, true},
-		{"other table", routeFilter{table: "main"}, local, false},
-		{"all tables", routeFilter{table: "all"}, local, true},
-		{"its prefix", routeFilter{"main", []netip.Prefix{multipath.Dst, route.Dst}}, route, true},
-		{"a shorter prefix", routeFilter{"main", []netip.Prefix{multipath.Dst}}, route, false},
-		{"its prefix, other table", routeFilter{"main", []netip.Prefix{route.Dst}}, local, false},
+		{"table by name", "main", nil, route, true},
+		{"table by number", "254", nil, route, true},
+		{"other table", "main", nil, local, false},
+		{"other table by number", "4294967295", nil, local, false},
+		{"all tables", "all", nil, local, true},
+		{"its prefix", "main", []string{"default", "2001:db8::/32"}, route, true},
+		{"a shorter prefix", "main", []string{"default"}, route, false},
+		{"its prefix, other table", "main", []string{"2001:db8::/32"}, local, false},
 	}
 	for _, tt := range tests {
-		if got := tt.filter.match(tt.route); got != tt.want {
-			t.Errorf("%s: match = %v, want %v", tt.name, got, tt.want)
+		filter, err := newRouteFilter(tt.table, tt.prefixes)
+		if got := filter.match(tt.route); err != nil || got != tt.want {
+			t.Errorf("%s: match = %v, %v, want %v", tt.name, got, err, tt.want)
 		}
 	}
 }
@@ -244,19 +280,21 @@ func TestStatusText(t *testing.T) {
 	var got strings.Builder
 	err := printStatus(&got, control.StatusInfo{
 		Version: "v0.1.0", PID: 4711, Started: now.Add(-3*time.Hour - 12*time.Second), Backend: "shared", Workers: 2,
-		Routes: 160123, Groups: 1, Neighbors: 14, FIBBytes: 21_300_000, Events: 16000, Resyncs: 1, Undecoded: 0,
+		Routes: 160123, Groups: 1, Neighbors: 14, FIB: control.FIBInfo{Used: 1_700_000, Free: 20_000, Reserved: 134_000_000, Million: 9_500_000, Lookup: "avx512"}, Events: 16000, Resyncs: 1, Undecoded: 0,
 		Passing: "forwarding is off",
 		Ports: []control.PortInfo{
 			{Name: "r0", State: "forwarding", MAC: "02:00:00:00:00:10", MTU: 1500, Queues: 4, XDPMode: "native", ZeroCopy: true},
 			{Name: "wan1", State: "kernel", Why: "the link is down", MAC: "02:00:00:00:00:11", MTU: 9000, Queues: 16, XDPMode: "generic"},
 			{Name: "r2", State: "absent", Why: "no such device"},
+			{Name: "r3", State: "kernel", Why: "forwarding is off", MAC: "02:00:00:00:00:13", MTU: 1500, Queues: 4, XDPMode: "native"},
 		},
 	}, now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	sameLines(t, got.String(), `fwd6 v0.1.0, pid 4711, up 3h0m12s, backend shared, 2 workers
-table: 160123 prefixes, 1 next-hop group, 14 neighbors, 21.3 MB of memory
+table: 160123 prefixes, 1 next-hop group, 14 neighbors
+trie: 1.7 MB used, 20.0 kB free, of 134.0 MB; a million routes more take 9.5 MB; lookups by avx512
 netlink: 16000 messages, 1 resync, 0 not understood
 ALL TRAFFIC IS LEFT TO THE KERNEL: forwarding is off
 
@@ -264,6 +302,7 @@ PORT  STATE       MAC                 MTU  QUEUES  XDP      FRAMES
 r0    forwarding  02:00:00:00:00:10  1500       4  native   zero-copy
 wan1  kernel      02:00:00:00:00:11  9000      16  generic  copied     the link is down
 r2    absent                                                           no such device
+r3    kernel      02:00:00:00:00:13  1500       4  native   copied
 `)
 }
 

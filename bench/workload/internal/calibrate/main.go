@@ -1,32 +1,29 @@
-// Command calibrate reads a table of IPv6 prefixes, one a line, perhaps
-// compressed, and writes what workload.Table needs to grow tables like it:
+// Command calibrate reads a table of IPv6 prefixes, anything that
+// workload.ReadFile takes, and writes what workload.Table needs to grow tables like it:
 // frequencies alone, no prefix.
 //
 //	go run ./internal/calibrate -table FILE > model.json
 package main
 
 import (
-	"bufio"
 	"cmp"
-	"compress/gzip"
 	"encoding/binary"
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"log"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 
+	"github.com/fwd6/fwd6/bench/workload"
 	"github.com/fwd6/fwd6/bench/workload/internal/growth"
 )
 
 func main() {
-	file := flag.String("table", "", "file with one prefix a line, plain or gzip")
+	file := flag.String("table", "", "file with one prefix a line, or an MRT dump; perhaps compressed")
 	flag.Parse()
-	prefixes, err := read(*file)
+	prefixes, err := workload.ReadFile(*file)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -35,31 +32,6 @@ func main() {
 		log.Fatal(err)
 	}
 	fmt.Println(strings.ReplaceAll(string(text), "]],[[", "]],\n[[")) // a level a line
-}
-
-func read(name string) ([]netip.Prefix, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	var text io.Reader = file
-	if strings.HasSuffix(name, ".gz") {
-		if text, err = gzip.NewReader(file); err != nil {
-			return nil, fmt.Errorf("read %s: %w", name, err)
-		}
-	}
-	var prefixes []netip.Prefix
-	lines := bufio.NewScanner(text)
-	for lines.Scan() {
-		p, err := netip.ParsePrefix(strings.TrimSpace(lines.Text()))
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", name, err)
-		}
-		prefixes = append(prefixes, p.Masked())
-	}
-	slices.SortFunc(prefixes, netip.Prefix.Compare)
-	return slices.Compact(prefixes), lines.Err()
 }
 
 // counts is what is learnt from a table.

@@ -1,0 +1,271 @@
+package fib
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"sync/atomic"
+)
+
+// ErrBusy says that a reader has not left for so long that the table cannot move.
+var ErrBusy = errors.New("a reader of the FIB is stuck")
+
+// tidying is a compaction under way: the words that roots lead to are made anew
+// one after another, in the other half of the memory.
+type tidying struct {
+	running bool
+	root    int    // at hand
+	moved   bool   // its run is in the new half
+	next    uint32 // word of its run
+}
+
+// mostFor is more words than a trie of n prefixes takes.
+func (t *Table) mostFor(n int) int { return 1<<12 + 16*n }
+
+// reserve makes sure that p can become part of the trie, whatever that takes.
+func (t *Table) reserve(p prefix, c code) error {
+	if c > maxNarrow && !t.wide {
+		if err := t.widen(); err != nil {
+			return err
+		}
+	}
+	need := t.spare()
+	if t.room() >= need+t.mostFor(t.routes.size) { // plenty, whatever p covers
+		return nil
+	}
+	if need += t.mostFor(t.routes.about(p)); t.room() >= need {
+		return nil
+	}
+	t.finishTidying()
+	if t.startTidying() {
+		t.finishTidying()
+	}
+	if t.room() < need {
+		return fmt.Errorf("%w: %d of %d words are in use by %d prefixes", ErrFull, t.used, t.to-t.from, t.routes.size)
+	}
+	return nil
+}
+
+// spare is what one update may need besides what covers the prefixes inside its
+// own: a run at most (see tooFar).
+func (t *Table) spare() int { return 1<<10 + min(2*t.routes.size, 1<<16) }
+
+// widen makes the trie anew with values of 32 bits.
+func (t *Table) widen() error {
+	t.finishTidying()
+	if t.mostFor(t.routes.size) > int(t.to-t.from) {
+		return fmt.Errorf("%w: no room to make the values of %d prefixes wider", ErrFull, t.routes.size)
+	}
+	if !t.otherHalf() {
+		return ErrBusy
+	}
+	t.moveAll(true, t.routes.appendInside(nil, prefix{}, maxEntries))
+	if t.lost {
+		return ErrFull
+	}
+	return nil
+}
+
+// otherHalf says whether the half that is not in use can be moved into. It waits
+// for readers that may be there.
+func (t *Table) otherHalf() bool {
+	if t.leaving {
+		t.synchronize()
+	}
+	return !t.leaving && !t.tidying.running
+}
+
+// moveAll makes the whole trie anew from all entries, in the other half, which
+// must be free, with a head of its own, and publishes it by one store.
+func (t *Table) moveAll(wide bool, all []entry) {
+	t.turn()
+	t.leaving, t.leftIn = true, t.epoch.Load()
+	t.wide = wide
+	if t.attempt(func() { t.buildAll(all) }) {
+		t.reclaim()
+	} else {
+		t.restore()
+	}
+}
+
+// turn goes over to the other half.
+func (t *Table) turn() {
+	t.half ^= 1
+	t.open(t.half)
+	t.churn, t.bytesPerStep = 0, bytesPerStep(t.routes.size)
+}
+
+// forgetOther gives the half that is not in use back to the kernel.
+func (t *Table) forgetOther() {
+	at, size := t.mem.halves()
+	at += uint32(t.half^1) * size
+	t.mem.forget(int(at), int(at+size))
+}
+
+// buildAll makes the trie of all entries, which are in order and may be changed,
+// and publishes it.
+func (t *Table) buildAll(all []entry) {
+	head := headSize - t.head
+	for i := range uint64(numRoots) {
+		r := region{prefix{Addr{Hi: i << (64 - rootBits)}, rootBits}, 0, 64}
+		n := 0
+		for n < len(all) && r.covers(all[n].addr) {
+			n++
+		}
+		t.mem[head+uint32(i)] = uint64(t.buildRoot(r, inTrie(all[:n])))
+		all = all[n:]
+	}
+	t.mem[head+defaultAt] = uint64(t.codeOf(prefix{}))
+	for i := range uint32(1) << shortBits {
+		at, shift := head+shortsAt+i/2, i%2*32
+		t.mem[at] = t.mem[at]&^(math.MaxUint32<<shift) | uint64(t.shortCode(i))<<shift
+	}
+	t.head = head
+	t.view.Store(&view{t.mem, head, t.wide})
+	if afterStore != nil {
+		afterStore()
+	}
+}
+
+// insideRoot returns the entries of the trie whose addresses begin with the same
+// rootBits.
+func (t *Table) insideRoot(r region) []entry {
+	t.scratch = t.routes.appendInside(t.scratch[:0], r.prefix, maxEntries)
+	return inTrie(t.scratch)
+}
+
+// inTrie leaves out of es the shortest prefixes.
+func inTrie(es []entry) []entry {
+	n := 0
+	for i := range es {
+		if es[i].bits > shortBits {
+			es[n] = es[i]
+			n++
+		}
+	}
+	return es[:n]
+}
+
+// buildRoot makes a run of words for them.
+func (t *Table) buildRoot(r region, es []entry) word {
+	e := t.chooseRootStride(r, es)
+	at := t.alloc(1 << e)
+	t.fill(at, e, r, es)
+	return innerWord(at, 0, 0, e)
+}
+
+// chooseRootStride is chooseStride for the one run of a root. Its words are so
+// deep that the shortest prefixes are not inside any.
+func (b *builder) chooseRootStride(r region, es []entry) uint8 {
+	return max(shortBits-rootBits, b.chooseStride(region{prefix{r.addr, r.bits - stride}, 0, r.end}, es, maxRootStride))
+}
+
+// Tidy does a part of the work of making the trie as it would be if it was built
+// at once, if enough has changed to make that worth it: about as much as it takes
+// to make budget prefixes anew, or all that is below one word of a root if that
+// is more. It says whether nothing is left to do. Readers go on meanwhile, and
+// updates between calls.
+func (t *Table) Tidy(budget int) (done bool) {
+	if t.lost {
+		t.restore()
+	}
+	if len(t.pending) > 0 || t.leaving {
+		t.reclaim()
+	}
+	if !t.tidying.running && (!t.untidy() || !t.startTidying()) {
+		return true
+	}
+	for budget > 0 && t.tidying.running {
+		budget -= t.tidySome()
+	}
+	return !t.tidying.running && !t.untidy() // updates meanwhile may have left much
+}
+
+// untidy says that the trie may be much larger, or its ways much longer, than
+// they need to be.
+func (t *Table) untidy() bool {
+	return t.churn > 256 && t.churn > t.routes.size/4 || t.free > t.used/8
+}
+
+func (t *Table) startTidying() bool {
+	if !t.otherHalf() {
+		return false
+	}
+	t.turn()
+	t.tidying = tidying{running: true}
+	return true
+}
+
+func (t *Table) finishTidying() {
+	for t.tidying.running {
+		t.tidySome()
+	}
+}
+
+// tidySome is tidyOne, and what to do if memory runs out.
+func (t *Table) tidySome() (entries int) {
+	if !t.attempt(func() { entries = t.tidyOne() }) {
+		t.restore()
+	}
+	return max(entries, 1)
+}
+
+// tidyOne makes the next word of the root at hand anew and returns how many
+// entries that was, at least 1. A root comes first by itself: its run is moved,
+// or made anew if it is too large or too small by now.
+func (t *Table) tidyOne() (entries int) {
+	if t.tidying.root == numRoots {
+		t.tidying = tidying{}
+		t.leaving, t.leftIn = true, t.epoch.Load()
+		t.reclaim()
+		return 1
+	}
+	r, root := t.rootRegion(Addr{Hi: uint64(t.tidying.root) << (64 - rootBits)})
+	if !t.tidying.moved {
+		t.tidying.moved = true
+		return t.moveRoot(r, root)
+	}
+	i := t.tidying.next
+	if i == 1<<root.tag() {
+		t.tidying = tidying{running: true, root: t.tidying.root + 1}
+		return 1
+	}
+	t.tidying.next++
+	part := r.part(uint64(i), root.tag(), 0)
+	part.outside = t.around(part.prefix)
+	t.scratch = t.routes.appendInside(t.scratch[:0], part.prefix, maxEntries)
+	t.replace(root.block()+i, t.build(part, t.scratch))
+	return 1 + len(t.scratch)
+}
+
+func (t *Table) moveRoot(r region, root word) (entries int) {
+	at := t.head + uint32(t.tidying.root)
+	es := t.insideRoot(r)
+	if e := t.chooseRootStride(r, es); e != root.tag() {
+		t.publish(at, t.buildRoot(r, es))
+		for i := range uint32(1) << root.tag() {
+			t.retireAll(word(t.mem[root.block()+i]))
+		}
+		t.tidying.next = 1 << e // nothing is left to do
+		return 1 + len(es)
+	}
+	run := t.alloc(1 << root.tag())
+	copy(t.mem[run:run+1<<root.tag()], t.mem[root.block():])
+	t.publish(at, innerWord(run, 0, 0, root.tag()))
+	return 1 + len(es)/8
+}
+
+// publish stores a word that readers may be at; replace also retires what the
+// word was and all that it led to.
+func (t *Table) publish(at uint32, w word) {
+	atomic.StoreUint64(&t.mem[at], uint64(w))
+	if afterStore != nil {
+		afterStore()
+	}
+}
+
+func (t *Table) replace(at uint32, w word) {
+	old := word(t.mem[at])
+	t.publish(at, w)
+	t.retireAll(old)
+}

@@ -29,11 +29,15 @@ func (t *Table) reserve(p prefix, c code) error {
 			return err
 		}
 	}
+	if p.bits <= shortBits { // which are in the head
+		return nil
+	}
 	need := t.spare()
 	if t.room() >= need+t.mostFor(t.routes.size) { // plenty, whatever p covers
 		return nil
 	}
-	if need += t.mostFor(t.routes.about(p)); t.room() >= need {
+	// What p covers is repainted: no more than there is.
+	if need += min(t.mostFor(t.routes.about(p)), t.used); t.room() >= need {
 		return nil
 	}
 	t.finishTidying()

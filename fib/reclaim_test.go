@@ -45,8 +45,8 @@ func TestSleepingReader(t *testing.T) {
 	if err := m.check(); err != nil { // reclaims
 		t.Error(err)
 	}
-	if s := m.table.Stats(); s.RetiredWords != 0 || s.StuckReader != 0 {
-		t.Errorf("%d words retired, %d times stuck, want none", s.RetiredWords, s.StuckReader)
+	if s := m.table.Stats(); s.RetiredWords != 0 || m.table.StuckReaders() != 0 {
+		t.Errorf("%d words retired, %d times stuck, want none", s.RetiredWords, m.table.StuckReaders())
 	}
 }
 
@@ -117,8 +117,8 @@ func TestStuckReader(t *testing.T) {
 		retired = now
 	}
 	s := m.table.Stats()
-	if s.RetiredWords == 0 || s.StuckReader == 0 || s.UsedWords <= 0 {
-		t.Errorf("%d words used, %d retired, %d times stuck, want some of each", s.UsedWords, s.RetiredWords, s.StuckReader)
+	if s.RetiredWords == 0 || m.table.StuckReaders() == 0 || s.UsedWords <= 0 {
+		t.Errorf("%d words used, %d retired, %d times stuck, want some of each", s.UsedWords, s.RetiredWords, m.table.StuckReaders())
 	}
 	for i, w := range walks {
 		for {

@@ -20,13 +20,9 @@ func NewFIB() *FIB {
 // NewLimitedFIB is NewFIB with a table that may take that many MiB of address
 // space, half of it for moving into.
 func NewLimitedFIB(mib int) (*FIB, error) {
-	mem, err := fib.MapMemory(mib << 20 / 8)
+	t, err := fib.NewOf(mib << 20 / 8)
 	if err != nil {
 		return nil, err
-	}
-	t, err := fib.NewIn(mem)
-	if err != nil {
-		return nil, errors.Join(err, mem.Unmap())
 	}
 	return newFIB(t), nil
 }

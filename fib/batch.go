@@ -1,6 +1,9 @@
 package fib
 
-import "math/bits"
+import (
+	"math/bits"
+	"runtime"
+)
 
 // LookupBatch looks up every address of addrs and puts its group at the same
 // place of out, which must be at least as long. Each answer for itself is right
@@ -12,9 +15,10 @@ func (t *Table) LookupBatch(addrs []Addr, out []GroupID) {
 	v := t.view.Load()
 	if k := chosen.Load(); k.lanes > 0 {
 		v.vectorBatch(k, addrs, out)
-		return
+	} else {
+		v.plainBatch(addrs, out)
 	}
-	v.plainBatch(addrs, out)
+	runtime.KeepAlive(t) // its memory goes with it
 }
 
 // lanes are addresses on their way, one an element of each array: the word that

@@ -2,6 +2,7 @@ package fib
 
 import (
 	"math/bits"
+	"runtime"
 	"sync/atomic"
 )
 
@@ -9,10 +10,14 @@ import (
 // does.
 func (t *Table) Lookup(a Addr) GroupID {
 	v := t.view.Load()
+	var c code
 	if useScalar && !v.wide {
-		return code(lookupBMI2(&v.mem[0], &v.mem[v.head], a.Hi, a.Lo)).group()
+		c = code(lookupBMI2(&v.mem[0], &v.mem[v.head], a.Hi, a.Lo))
+	} else {
+		c = v.lookup(a)
 	}
-	return v.lookup(a).group()
+	runtime.KeepAlive(t) // its memory goes with it
+	return c.group()
 }
 
 // load reads a word as the writer published it, and with it all that it leads to.

@@ -1,6 +1,7 @@
 package fib
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -80,23 +81,33 @@ const (
 	leastWords   = 1 << 17
 )
 
-// New returns an empty table in memory of its own, which goes with it.
+// New returns an empty table in memory of its own, as NewOf does, of which there
+// is plenty if address space is.
 func New() *Table {
 	for words := defaultWords; ; words /= 2 {
-		mem, err := MapMemory(words)
-		if err != nil && words > leastWords { // address space may be limited
-			continue
+		t, err := NewOf(words)
+		if err == nil {
+			return t
 		}
-		if err != nil {
+		if words <= leastWords {
 			panic(err)
 		}
-		t, err := NewIn(mem)
-		if err != nil {
-			panic(err) // it is large enough
-		}
-		runtime.AddCleanup(t, func(m Memory) { _ = m.Unmap() }, mem)
-		return t
 	}
+}
+
+// NewOf returns an empty table in memory of its own, of so many words, which goes
+// when the table and its readers are no longer used.
+func NewOf(words int) (*Table, error) {
+	mem, err := MapMemory(words)
+	if err != nil {
+		return nil, err
+	}
+	t, err := NewIn(mem)
+	if err != nil {
+		return nil, errors.Join(err, mem.Unmap())
+	}
+	runtime.AddCleanup(t, func(m Memory) { _ = m.Unmap() }, mem)
+	return t, nil
 }
 
 // NewIn returns an empty table in mem, of at least 1 MiB, that must be zero and

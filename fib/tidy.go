@@ -178,13 +178,13 @@ func (t *Table) Tidy(budget int) (done bool) {
 	for budget > 0 && t.tidying.running {
 		budget -= t.tidySome()
 	}
-	return !t.tidying.running
+	return !t.tidying.running && !t.untidy() // updates meanwhile may have left much
 }
 
 // untidy says that the trie may be much larger, or its ways much longer, than
 // they need to be.
 func (t *Table) untidy() bool {
-	return t.churn > 256 && (t.churn > t.routes.size/4 || t.free > t.used/8)
+	return t.churn > 256 && t.churn > t.routes.size/4 || t.free > t.used/8
 }
 
 func (t *Table) startTidying() bool {

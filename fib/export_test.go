@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"net/netip"
 	"slices"
 	"testing"
 )
@@ -201,3 +202,22 @@ func (x *Walk) byDefault() (code, bool) { return code(x.v.mem.load(x.v.head + de
 
 // Addr is what is looked up.
 func (x *Walk) Addr() Addr { return x.a }
+
+// FillUp goes over to the second half and leaves room for as much as a node
+// without kids takes.
+func (t *Table) FillUp(wide bool) {
+	t.moveAll(wide, nil)
+	if t.half == 0 {
+		t.moveAll(wide, nil)
+	}
+	t.top = t.to - 1
+	if wide {
+		t.top -= 2 // values of a lone word, which goes first
+	}
+}
+
+// Put is Add without making sure that there is room.
+func (t *Table) Put(p netip.Prefix, g GroupID) {
+	key, _ := prefixFrom(p)
+	t.update(key, t.routes.set(t.routes.seek(key), key, code(g)+1))
+}

@@ -84,7 +84,7 @@ func (a *arena) keep(size uint32, list []uint32) {
 
 // put frees a block. One of the other half goes with the whole of it.
 func (a *arena) put(b block) {
-	if b.at < a.from || b.at >= a.to {
+	if !a.owns(b) {
 		return
 	}
 	list := a.large[b.size]
@@ -95,6 +95,9 @@ func (a *arena) put(b block) {
 	a.used -= int(b.size)
 	a.free += int(b.size)
 }
+
+// owns says whether b is in the half in use.
+func (a *arena) owns(b block) bool { return b.at >= a.from && b.at < a.to }
 
 // block is words that belong together.
 type block struct{ at, size uint32 }

@@ -36,6 +36,9 @@ func (t *Table) Squeeze() {
 // lost, values that the routes do not give.
 func (t *Table) Check() error {
 	t.reclaim()
+	if t.lost {
+		return t.checkRoutes()
+	}
 	var blocks []block
 	if err := t.blocks(&blocks); err != nil {
 		return err
@@ -52,8 +55,8 @@ func (t *Table) Check() error {
 			return fmt.Errorf("block %v is not in %d to %d", b, t.from, t.to)
 		}
 	}
-	if used != t.used-t.pendingWords {
-		return fmt.Errorf("%d words lead somewhere, %d are in use and %d retired", used, t.used, t.pendingWords)
+	if pending := t.pendingHere(); used != t.used-pending {
+		return fmt.Errorf("%d words lead somewhere, %d are in use and %d retired", used, t.used, pending)
 	}
 	if t.used+t.free != int(t.top-t.from) {
 		return fmt.Errorf("%d words in use and %d free, want %d", t.used, t.free, t.top-t.from)

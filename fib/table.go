@@ -151,7 +151,11 @@ func (t *Table) Add(p netip.Prefix, g GroupID) error {
 		return err
 	}
 	at := t.routes.seek(key)
-	if e := at.entry(); e != nil && e.prefix() == key && e.code == c {
+	was := code(0) // it is new
+	if e := at.entry(); e != nil && e.prefix() == key {
+		was = e.code
+	}
+	if was == c {
 		return nil
 	}
 	if err := t.reserve(key, c); err != nil {
@@ -159,7 +163,11 @@ func (t *Table) Add(p netip.Prefix, g GroupID) error {
 	}
 	t.update(key, t.routes.set(at, key, c))
 	if t.lost { // as it was, then
-		t.routes.remove(t.routes.seek(key), key)
+		if at = t.routes.seek(key); was != 0 {
+			t.routes.set(at, key, was)
+		} else {
+			t.routes.remove(at, key)
+		}
 		t.restore()
 		return fmt.Errorf("add prefix to FIB: %v: %w", p, ErrFull)
 	}
@@ -177,6 +185,7 @@ func (t *Table) Remove(p netip.Prefix) bool {
 	if e := at.entry(); e == nil || e.prefix() != key {
 		return false
 	}
+	t.mindTidying()
 	t.update(key, t.routes.remove(at, key))
 	return true
 }
@@ -205,14 +214,12 @@ func (t *Table) Build(all iter.Seq2[netip.Prefix, GroupID]) error {
 	if t.mostFor(len(es)) > int(t.to-t.from) {
 		return fmt.Errorf("build FIB of %d prefixes: %w", len(es), ErrFull)
 	}
-	if !t.otherHalf() {
+	if t.lost || !t.otherHalf() {
 		return fmt.Errorf("build FIB: %w", ErrBusy)
 	}
 	t.routes.load(es)
-	t.moveAll(wide, es)
-	if t.lost {
+	if !t.moveAll(wide, es) {
 		t.routes = routes{}
-		t.restore()
 		return fmt.Errorf("build FIB of %d prefixes: %w", len(es), ErrFull)
 	}
 	return nil
@@ -247,7 +254,7 @@ func (t *Table) update(p prefix, c cursor) {
 	case t.attempt(func() { t.patch(p, c) }):
 		t.trieChanged = true
 	default:
-		t.restore()
+		t.renew()
 	}
 	if len(t.pending) >= reclaimAt {
 		t.reclaim()

@@ -17,6 +17,7 @@ type tidying struct {
 	root    int    // at hand
 	moved   bool   // its run is in the new half
 	next    uint32 // word of its run
+	words   int    // that were in use when it began: about as many as it takes
 }
 
 // mostFor is more words than a trie of n prefixes takes.
@@ -24,6 +25,13 @@ func (t *Table) mostFor(n int) int { return 1<<12 + 16*n }
 
 // reserve makes sure that p can become part of the trie, whatever that takes.
 func (t *Table) reserve(p prefix, c code) error {
+	t.mindTidying()
+	if t.lost {
+		t.restore()
+	}
+	if t.lost {
+		return fmt.Errorf("%w: so much that it cannot be read", ErrFull)
+	}
 	if c > maxNarrow && !t.wide {
 		if err := t.widen(); err != nil {
 			return err
@@ -37,17 +45,27 @@ func (t *Table) reserve(p prefix, c code) error {
 		return nil
 	}
 	// What p covers is repainted: no more than there is.
-	if need += min(t.mostFor(t.routes.about(p)), t.used); t.room() >= need {
+	need += min(t.mostFor(t.routes.about(p)), t.used)
+	if t.room() >= need || t.compact(need) {
 		return nil
 	}
+	return fmt.Errorf("%w: %d of %d words are in use by %d prefixes", ErrFull, t.used, t.to-t.from, t.routes.size)
+}
+
+// compact makes the trie anew so that there is so much room, and says whether
+// there is: rather with longer ways than without.
+func (t *Table) compact(need int) bool {
 	t.finishTidying()
-	if t.startTidying() {
-		t.finishTidying()
+	for t.room() < need && !t.lost {
+		perStep := t.perStep()
+		if t.churn == 0 {
+			perStep = 0 // it is as small as it can be with short ways
+		}
+		if t.churn == 0 && t.bytesPerStep == 0 || !t.otherHalf() || !t.move(t.wide, nil, perStep) {
+			break
+		}
 	}
-	if t.room() < need {
-		return fmt.Errorf("%w: %d of %d words are in use by %d prefixes", ErrFull, t.used, t.to-t.from, t.routes.size)
-	}
-	return nil
+	return t.room() >= need && !t.lost
 }
 
 // spare is what one update may need besides what covers the prefixes inside its
@@ -57,15 +75,14 @@ func (t *Table) spare() int { return 1<<10 + min(2*t.routes.size, 1<<16) }
 // widen makes the trie anew with values of 32 bits.
 func (t *Table) widen() error {
 	t.finishTidying()
-	if t.mostFor(t.routes.size) > int(t.to-t.from) {
+	if t.mostFor(t.routes.size) > int(t.to-t.from) || t.lost {
 		return fmt.Errorf("%w: no room to make the values of %d prefixes wider", ErrFull, t.routes.size)
 	}
 	if !t.otherHalf() {
 		return ErrBusy
 	}
-	t.moveAll(true, t.routes.appendInside(nil, prefix{}, maxEntries))
-	if t.lost {
-		return ErrFull
+	if !t.moveAll(true, nil) {
+		return fmt.Errorf("%w: the values of %d prefixes do not fit when they are wider", ErrFull, t.routes.size)
 	}
 	return nil
 }
@@ -79,24 +96,40 @@ func (t *Table) otherHalf() bool {
 	return !t.leaving && !t.tidying.running
 }
 
-// moveAll makes the whole trie anew from all entries, in the other half, which
-// must be free, with a head of its own, and publishes it by one store.
-func (t *Table) moveAll(wide bool, all []entry) {
+// moveAll makes the whole trie anew from all entries, of which nil stands for
+// those of routes, in the other half, which must be free, with a head of its own,
+// and publishes it by one store. If there is no room, all is as it was.
+func (t *Table) moveAll(wide bool, all []entry) (ok bool) { return t.move(wide, all, t.perStep()) }
+
+func (t *Table) move(wide bool, all []entry, perStep int) (ok bool) {
+	was, wasWide, churn, wasPerStep := t.arena, t.wide, t.churn, t.bytesPerStep
 	t.turn()
-	t.leaving, t.leftIn = true, t.epoch.Load()
-	t.wide = wide
-	if t.attempt(func() { t.buildAll(all) }) {
-		t.reclaim()
-	} else {
-		t.restore()
+	t.wide, t.bytesPerStep = wide, perStep
+	if !t.makeAll(all) {
+		t.half ^= 1
+		t.arena, t.wide, t.churn, t.bytesPerStep = was, wasWide, churn, wasPerStep
+		t.forgetOther()
+		return false
 	}
+	t.leaving, t.leftIn = true, t.epoch.Load()
+	t.reclaim()
+	return true
 }
 
 // turn goes over to the other half.
 func (t *Table) turn() {
+	perStep := t.perStep()
 	t.half ^= 1
 	t.open(t.half)
-	t.churn, t.bytesPerStep = 0, bytesPerStep(t.routes.size)
+	t.churn, t.bytesPerStep = 0, perStep
+}
+
+// perStep is bytesPerStep for the table as it is, unless memory is short.
+func (t *Table) perStep() int {
+	if t.used > int(t.to-t.from)/2 {
+		return 0
+	}
+	return bytesPerStep(t.routes.size)
 }
 
 // forgetOther gives the half that is not in use back to the kernel.
@@ -176,7 +209,7 @@ func (t *Table) Tidy(budget int) (done bool) {
 	if len(t.pending) > 0 || t.leaving {
 		t.reclaim()
 	}
-	if !t.tidying.running && (!t.untidy() || !t.startTidying()) {
+	if !t.tidying.running && (t.lost || !t.untidy() || !t.startTidying()) {
 		return true
 	}
 	for budget > 0 && t.tidying.running {
@@ -191,13 +224,34 @@ func (t *Table) untidy() bool {
 	return t.churn > 256 && t.churn > t.routes.size/4 || t.free > t.used/8
 }
 
+// startTidying begins a compaction, if the half to move into is free. Where memory
+// is short, it is made at once: a trie in both halves cannot be given up for
+// another if there is no room to finish it.
 func (t *Table) startTidying() bool {
 	if !t.otherHalf() {
 		return false
 	}
+	half := int(t.to - t.from)
+	if t.bytesPerStep < bytesPerStep(t.routes.size) && 32*t.used > half || 4*t.used+tidySpare > half {
+		t.moveAll(t.wide, nil)
+		return false
+	}
+	words := t.used
 	t.turn()
-	t.tidying = tidying{running: true}
+	t.tidying = tidying{running: true, words: words}
 	return true
+}
+
+// tidySpare is words that are no matter in any memory.
+const tidySpare = 1 << 13
+
+// mindTidying ends a compaction under way if updates might leave it no room.
+// Without them it takes about the words that were in use, and an update as many
+// at most.
+func (t *Table) mindTidying() {
+	if t.room() < 2*t.tidying.words+tidySpare {
+		t.finishTidying()
+	}
 }
 
 func (t *Table) finishTidying() {
@@ -209,7 +263,7 @@ func (t *Table) finishTidying() {
 // tidySome is tidyOne, and what to do if memory runs out.
 func (t *Table) tidySome() (entries int) {
 	if !t.attempt(func() { entries = t.tidyOne() }) {
-		t.restore()
+		t.renew()
 	}
 	return max(entries, 1)
 }
@@ -231,7 +285,7 @@ func (t *Table) tidyOne() (entries int) {
 	}
 	i := t.tidying.next
 	if i == 1<<root.tag() {
-		t.tidying = tidying{running: true, root: t.tidying.root + 1}
+		t.tidying.root, t.tidying.moved, t.tidying.next = t.tidying.root+1, false, 0
 		return 1
 	}
 	t.tidying.next++

@@ -37,13 +37,15 @@ func (t *Table) reserve(p prefix, c code) error {
 			return err
 		}
 	}
+	if p.bits <= shortBits { // which are in the head
+		return nil
+	}
 	need := t.spare()
 	if t.room() >= need+t.mostFor(t.routes.size) { // plenty, whatever p covers
 		return nil
 	}
-	if p.bits > shortBits {
-		need += t.mostFor(t.routes.about(p))
-	}
+	// What p covers is repainted: no more than there is.
+	need += min(t.mostFor(t.routes.about(p)), t.used)
 	if t.room() >= need || t.compact(need) {
 		return nil
 	}

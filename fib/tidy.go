@@ -17,7 +17,7 @@ type tidying struct {
 	root    int    // at hand
 	moved   bool   // its run is in the new half
 	next    uint32 // word of its run
-	words   int    // that were in use when it began: about as many as it takes
+	words   int    // that it takes, about
 }
 
 // mostFor is more words than a trie of n prefixes takes.
@@ -231,11 +231,14 @@ func (t *Table) startTidying() bool {
 	if !t.otherHalf() {
 		return false
 	}
-	if t.bytesPerStep < bytesPerStep(t.routes.size) || 4*t.used+tidySpare > int(t.to-t.from) {
+	words := t.used
+	if t.bytesPerStep < t.perStep() {
+		words *= 4 // for shorter ways than there are
+	}
+	if 4*words+tidySpare > int(t.to-t.from) {
 		t.moveAll(t.wide, nil)
 		return false
 	}
-	words := t.used
 	t.turn()
 	t.tidying = tidying{running: true, words: words}
 	return true
@@ -245,8 +248,7 @@ func (t *Table) startTidying() bool {
 const tidySpare = 1 << 13
 
 // mindTidying ends a compaction under way if updates might leave it no room.
-// Without them it takes about the words that were in use, and an update as many
-// at most.
+// They take as many words as it takes itself, at most.
 func (t *Table) mindTidying() {
 	if t.room() < 2*t.tidying.words+tidySpare {
 		t.finishTidying()

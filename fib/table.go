@@ -143,8 +143,8 @@ func prefixAndCode(p netip.Prefix, g GroupID) (prefix, code, error) {
 // meanwhile. NoRoute is a group like any other: a prefix that leads to it hides
 // those that cover it.
 //
-// The error matches ErrInvalidPrefix, ErrNotIPv6 or ErrFull, or says that g is
-// no group; the table is then unchanged.
+// The error matches ErrInvalidPrefix, ErrNotIPv6, ErrFull or ErrBusy, or says
+// that g is no group; the table is then unchanged.
 func (t *Table) Add(p netip.Prefix, g GroupID) error {
 	key, c, err := prefixAndCode(p, g)
 	if err != nil {
@@ -211,9 +211,6 @@ func (t *Table) Build(all iter.Seq2[netip.Prefix, GroupID]) error {
 		wide = wide || c > maxNarrow
 	}
 	t.finishTidying()
-	if t.mostFor(len(es)) > int(t.to-t.from) {
-		return fmt.Errorf("build FIB of %d prefixes: %w", len(es), ErrFull)
-	}
 	if t.lost || !t.otherHalf() {
 		return fmt.Errorf("build FIB: %w", ErrBusy)
 	}
@@ -269,9 +266,8 @@ func (t *Table) update(p prefix, c cursor) {
 // it when the longer prefix came are waited for; that is a batch's time, and
 // only for the first of several such changes.
 func (t *Table) updateShort(p prefix) {
-	if t.trieChanged || p.bits == 0 && t.shortChanged {
+	if (t.trieChanged || p.bits == 0 && t.shortChanged) && t.synchronize() {
 		t.trieChanged, t.shortChanged = false, false
-		t.synchronize()
 	}
 	if p.bits == 0 {
 		t.publish(t.head+defaultAt, word(t.codeOf(p)))

@@ -17,13 +17,16 @@ type tidying struct {
 	root    int    // at hand
 	moved   bool   // its run is in the new half
 	next    uint32 // word of its run
-	words   int    // that were in use when it began: about as many as it takes
+	words   int    // that it takes, about
 }
 
-// mostFor is more words than a trie of n prefixes takes.
+// mostFor is more words than a trie of n prefixes takes, but for small ones that
+// spend them on short ways.
 func (t *Table) mostFor(n int) int { return 1<<12 + 16*n }
 
-// reserve makes sure that p can become part of the trie, whatever that takes.
+// reserve sees that there is room for p to become part of the trie, as far as
+// can be told before. Where it takes more, because a large region has to be made
+// anew, and that is not there, renew helps.
 func (t *Table) reserve(p prefix, c code) error {
 	t.mindTidying()
 	if t.lost {
@@ -32,13 +35,13 @@ func (t *Table) reserve(p prefix, c code) error {
 	if t.lost {
 		return fmt.Errorf("%w: so much that it cannot be read", ErrFull)
 	}
+	if p.bits <= shortBits { // which are in the head
+		return nil
+	}
 	if c > maxNarrow && !t.wide {
 		if err := t.widen(); err != nil {
 			return err
 		}
-	}
-	if p.bits <= shortBits { // which are in the head
-		return nil
 	}
 	need := t.spare()
 	if t.room() >= need+t.mostFor(t.routes.size) { // plenty, whatever p covers
@@ -75,10 +78,7 @@ func (t *Table) spare() int { return 1<<10 + min(2*t.routes.size, 1<<16) }
 // widen makes the trie anew with values of 32 bits.
 func (t *Table) widen() error {
 	t.finishTidying()
-	if t.mostFor(t.routes.size) > int(t.to-t.from) || t.lost {
-		return fmt.Errorf("%w: no room to make the values of %d prefixes wider", ErrFull, t.routes.size)
-	}
-	if !t.otherHalf() {
+	if t.lost || !t.otherHalf() {
 		return ErrBusy
 	}
 	if !t.moveAll(true, nil) {
@@ -199,9 +199,11 @@ func (b *builder) chooseRootStride(r region, es []entry) uint8 {
 
 // Tidy does a part of the work of making the trie as it would be if it was built
 // at once, if enough has changed to make that worth it: about as much as it takes
-// to make budget prefixes anew, or all that is below one word of a root if that
-// is more. It says whether nothing is left to do. Readers go on meanwhile, and
-// updates between calls.
+// to make budget prefixes anew; all that is below one word of a root if that is
+// more; or four times as many, and 65,536 in any case, where a root's run is too
+// small or too large by now. Where an eighth of the memory is in use, there is no room to do it bit
+// by bit, and it is done at once. Tidy says whether nothing is left to do. Readers
+// go on meanwhile, and updates between calls.
 func (t *Table) Tidy(budget int) (done bool) {
 	if t.lost {
 		t.restore()
@@ -212,8 +214,8 @@ func (t *Table) Tidy(budget int) (done bool) {
 	if !t.tidying.running && (t.lost || !t.untidy() || !t.startTidying()) {
 		return true
 	}
-	for budget > 0 && t.tidying.running {
-		budget -= t.tidySome()
+	for left := budget; left > 0 && t.tidying.running && !t.lost; {
+		left -= t.tidySome(budget)
 	}
 	return !t.tidying.running && !t.untidy() // updates meanwhile may have left much
 }
@@ -231,12 +233,14 @@ func (t *Table) startTidying() bool {
 	if !t.otherHalf() {
 		return false
 	}
-	half := int(t.to - t.from)
-	if t.bytesPerStep < bytesPerStep(t.routes.size) && 32*t.used > half || 4*t.used+tidySpare > half {
+	words := t.used
+	if t.bytesPerStep < t.perStep() {
+		words *= 4 // for shorter ways than there are
+	}
+	if 4*words+tidySpare > int(t.to-t.from) {
 		t.moveAll(t.wide, nil)
 		return false
 	}
-	words := t.used
 	t.turn()
 	t.tidying = tidying{running: true, words: words}
 	return true
@@ -246,8 +250,7 @@ func (t *Table) startTidying() bool {
 const tidySpare = 1 << 13
 
 // mindTidying ends a compaction under way if updates might leave it no room.
-// Without them it takes about the words that were in use, and an update as many
-// at most.
+// They take as many words as it takes itself, at most.
 func (t *Table) mindTidying() {
 	if t.room() < 2*t.tidying.words+tidySpare {
 		t.finishTidying()
@@ -255,14 +258,14 @@ func (t *Table) mindTidying() {
 }
 
 func (t *Table) finishTidying() {
-	for t.tidying.running {
-		t.tidySome()
+	for t.tidying.running && !t.lost {
+		t.tidySome(maxEntries)
 	}
 }
 
 // tidySome is tidyOne, and what to do if memory runs out.
-func (t *Table) tidySome() (entries int) {
-	if !t.attempt(func() { entries = t.tidyOne() }) {
+func (t *Table) tidySome(budget int) (entries int) {
+	if !t.attempt(func() { entries = t.tidyOne(budget) }) {
 		t.renew()
 	}
 	return max(entries, 1)
@@ -270,8 +273,9 @@ func (t *Table) tidySome() (entries int) {
 
 // tidyOne makes the next word of the root at hand anew and returns how many
 // entries that was, at least 1. A root comes first by itself: its run is moved,
-// or made anew if it is too large or too small by now.
-func (t *Table) tidyOne() (entries int) {
+// or made anew if it is too large or too small by now, and its entries are not
+// too many.
+func (t *Table) tidyOne(budget int) (entries int) {
 	if t.tidying.root == numRoots {
 		t.tidying = tidying{}
 		t.leaving, t.leftIn = true, t.epoch.Load()
@@ -281,7 +285,7 @@ func (t *Table) tidyOne() (entries int) {
 	r, root := t.rootRegion(Addr{Hi: uint64(t.tidying.root) << (64 - rootBits)})
 	if !t.tidying.moved {
 		t.tidying.moved = true
-		return t.moveRoot(r, root)
+		return t.moveRoot(r, root, budget)
 	}
 	i := t.tidying.next
 	if i == 1<<root.tag() {
@@ -296,10 +300,14 @@ func (t *Table) tidyOne() (entries int) {
 	return 1 + len(t.scratch)
 }
 
-func (t *Table) moveRoot(r region, root word) (entries int) {
+// rootAtOnce is how many entries of a root may always be made anew together: some
+// 10 ms.
+const rootAtOnce = 1 << 16
+
+func (t *Table) moveRoot(r region, root word, budget int) (entries int) {
 	at := t.head + uint32(t.tidying.root)
 	es := t.insideRoot(r)
-	if e := t.chooseRootStride(r, es); e != root.tag() {
+	if e := t.chooseRootStride(r, es); e != root.tag() && len(es) <= max(4*min(budget, 1<<32), rootAtOnce) {
 		t.publish(at, t.buildRoot(r, es))
 		for i := range uint32(1) << root.tag() {
 			t.retireAll(word(t.mem[root.block()+i]))

@@ -164,6 +164,15 @@ func TestFIBMemoryRunsOut(t *testing.T) {
 	if len(c.resolver.refused) != 1 { // updateFault looks there
 		t.Errorf("%d prefixes refused, want 1", len(c.resolver.refused))
 	}
+	// A prefix that goes while it is refused is missed no more.
+	c.resolver.setTarget(key(n+1), verdict{found: true, reason: dataplane.PuntRoute})
+	if _, is := c.resolver.refused[key(n+1)]; !is {
+		t.Error("another prefix is not refused")
+	}
+	c.resolver.setTarget(key(n+1), verdict{})
+	if _, is := c.resolver.refused[key(n+1)]; is {
+		t.Error("a prefix that has gone is still refused")
+	}
 	for i := range n {
 		f.Routes.Remove(key(i).prefix())
 	}

@@ -80,11 +80,19 @@ func (r *resolver) updateHost(k prefixKey) {
 			r.fib.Routes.Remove(k.prefix())
 			r.dropHost(k)
 		}
+		if !hasRoute {
+			r.note(r.refused, k, false)
+		}
 		return
 	}
 	g, full := r.acquireGroup(v)
 	r.note(r.starving, k, full || g.starved)
-	if g == h.group || !r.add(k, g) {
+	if g == h.group {
+		r.note(r.refused, k, false)
+		r.releaseGroup(g)
+		return
+	}
+	if !r.add(k, g) {
 		r.releaseGroup(g)
 		return
 	}

@@ -144,6 +144,7 @@ func (r *resolver) setTarget(k prefixKey, v verdict) {
 		if had {
 			r.removeTarget(k, old)
 		}
+		r.note(r.refused, k, false)
 		return
 	}
 	if k.bits == 128 {
@@ -154,6 +155,7 @@ func (r *resolver) setTarget(k prefixKey, v verdict) {
 	g, full := r.acquireGroup(v)
 	r.note(r.starving, k, full || g.starved)
 	if g == old {
+		r.note(r.refused, k, false) // it may have gone elsewhere meanwhile
 		r.releaseGroup(g)
 		if g.hasHosts() {
 			r.touchHosts(k)

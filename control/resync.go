@@ -3,6 +3,7 @@ package control
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -165,7 +166,7 @@ func (c *Controller) synced() error {
 	}
 	s.synced = true
 	c.publishAll()
-	for !c.resolver.fib.Routes.Tidy(tidyAtOnce) { // nobody is waiting yet
+	for !c.resolver.fib.Routes.Tidy(math.MaxInt) { // nobody is waiting yet
 	}
 	c.log.Info("the kernel's routes are read", "prefixes", c.resolver.targets.size, "dumps", s.count)
 	c.updateFault()

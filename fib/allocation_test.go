@@ -16,7 +16,7 @@ func TestNoAllocation(t *testing.T) {
 		var addrs []fib.Addr
 		for i, p := range oracle.RandomPrefixes(rand.New(rand.NewPCG(3, 3)), 500) {
 			g := fib.GroupID(i)
-			if wide && i == 100 {
+			if wide && i >= 100 { // short prefixes alone widen nothing
 				g = fib.MaxGroups - 1
 			}
 			if err := tab.Add(p, g); err != nil {

@@ -34,11 +34,12 @@ func (m Memory) halves() (at, size uint32) {
 	return hugePage / 8, (uint32(len(m)) - hugePage/8) / 2 / (hugePage / 8) * (hugePage / 8)
 }
 
-// open begins to cut from an empty half.
+// open begins to cut from an empty half. Its last word stays unused: a vector
+// lookup reads a few bytes beyond a leaf, and there must be some.
 func (a *arena) open(half int) {
 	at, size := a.mem.halves()
 	at += uint32(half) * size
-	*a = arena{mem: a.mem, from: at, to: at + size, top: at, large: map[uint32][]uint32{}}
+	*a = arena{mem: a.mem, from: at, to: at + size - 1, top: at, large: map[uint32][]uint32{}}
 }
 
 // room is how many words can be cut at least, in blocks of any size.
@@ -83,7 +84,7 @@ func (a *arena) keep(size uint32, list []uint32) {
 
 // put frees a block. One of the other half goes with the whole of it.
 func (a *arena) put(b block) {
-	if b.at < a.from || b.at >= a.to {
+	if !a.owns(b) {
 		return
 	}
 	list := a.large[b.size]
@@ -94,6 +95,9 @@ func (a *arena) put(b block) {
 	a.used -= int(b.size)
 	a.free += int(b.size)
 }
+
+// owns says whether b is in the half in use.
+func (a *arena) owns(b block) bool { return b.at >= a.from && b.at < a.to }
 
 // block is words that belong together.
 type block struct{ at, size uint32 }

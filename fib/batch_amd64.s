@@ -116,12 +116,6 @@ DATA outsideAt<>+16(SB)/8, $0x0000000000000006
 DATA outsideAt<>+24(SB)/8, $0x0000000000000006
 GLOBL outsideAt<>(SB), RODATA|NOPTR, $32
 
-DATA loneTag<>+0(SB)/8, $0x000000000000003f
-DATA loneTag<>+8(SB)/8, $0x000000000000003f
-DATA loneTag<>+16(SB)/8, $0x000000000000003f
-DATA loneTag<>+24(SB)/8, $0x000000000000003f
-GLOBL loneTag<>(SB), RODATA|NOPTR, $32
-
 DATA nibbles<>+0(SB)/8, $0x0f0f0f0f0f0f0f0f
 DATA nibbles<>+8(SB)/8, $0x0f0f0f0f0f0f0f0f
 DATA nibbles<>+16(SB)/8, $0x0f0f0f0f0f0f0f0f

@@ -75,7 +75,9 @@
 // The short prefixes and the default route are not of one piece with the trie.
 // A reader looks there after the trie, so the writer, before it changes them,
 // waits for all that may have looked at the trie before its last change: for the
-// time of a batch, and only for the first such change after one of the trie.
+// time of a batch, and only for the first such change after one of the trie. A
+// reader that does not leave in time (StuckReaders) is not waited for: what it
+// finds in that one batch may be a route that its address never had.
 //
 // # What an update shows
 //
@@ -107,7 +109,9 @@
 // and the halves change places. When more than 65,534 groups are in use, values
 // need 32 bits, and the trie is made anew likewise, once, under a head of its own.
 // Memory is full when an update may find no room: then Add says ErrFull, and
-// nothing has changed.
+// nothing has changed. An update that runs out of it all the same has the whole
+// trie made anew; if a stuck reader is in the way of that, readers find no routes
+// at all until it leaves (Lost), and never a wrong one.
 //
 // # Forms of a lookup
 //

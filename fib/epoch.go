@@ -90,6 +90,16 @@ func (t *Table) retire(b block) {
 	t.pendingWords += int(b.size)
 }
 
+// pendingHere is the words of retired blocks of the half in use.
+func (t *Table) pendingHere() (words int) {
+	for _, p := range t.pending {
+		if t.owns(p.block) {
+			words += int(p.size)
+		}
+	}
+	return words
+}
+
 // reclaim frees what no reader can hold any more. Readers that enter from here
 // on hold nothing of what was retired before.
 func (t *Table) reclaim() {

@@ -5,7 +5,7 @@ import "fmt"
 // Step is one thing that a lookup of an address reads, for people.
 type Step struct {
 	Bits int    // of the address that are used up before it
-	Kind string // "root", "inner", "lone", "skip", "leaf", "short" or "default"
+	Kind string // "root", "inner", "lone", "skip", "leaf", "short", "default" or "lost"
 	Word int    // index of the word in memory
 	Note string // what it says
 }
@@ -17,6 +17,9 @@ func (s Step) String() string {
 // Explain returns the steps of a lookup of a, in their order, and where they
 // lead.
 func (t *Table) Explain(a Addr) ([]Step, GroupID) {
+	if t.lost {
+		return []Step{{Kind: "lost", Note: "memory ran out"}}, NoRoute
+	}
 	x := explainer{t: t, a: a, bits: rootBits}
 	v := t.view.Load()
 	root := t.head + uint32(a.Hi>>(64-rootBits))

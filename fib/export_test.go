@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"net/netip"
 	"slices"
 	"testing"
 )
@@ -35,6 +36,9 @@ func (t *Table) Squeeze() {
 // lost, values that the routes do not give.
 func (t *Table) Check() error {
 	t.reclaim()
+	if t.lost {
+		return t.checkRoutes()
+	}
 	var blocks []block
 	if err := t.blocks(&blocks); err != nil {
 		return err
@@ -51,8 +55,8 @@ func (t *Table) Check() error {
 			return fmt.Errorf("block %v is not in %d to %d", b, t.from, t.to)
 		}
 	}
-	if used != t.used-t.pendingWords {
-		return fmt.Errorf("%d words lead somewhere, %d are in use and %d retired", used, t.used, t.pendingWords)
+	if pending := t.pendingHere(); used != t.used-pending {
+		return fmt.Errorf("%d words lead somewhere, %d are in use and %d retired", used, t.used, pending)
 	}
 	if t.used+t.free != int(t.top-t.from) {
 		return fmt.Errorf("%d words in use and %d free, want %d", t.used, t.free, t.top-t.from)
@@ -201,3 +205,22 @@ func (x *Walk) byDefault() (code, bool) { return code(x.v.mem.load(x.v.head + de
 
 // Addr is what is looked up.
 func (x *Walk) Addr() Addr { return x.a }
+
+// FillUp goes over to the second half and leaves room for as much as a node
+// without kids takes.
+func (t *Table) FillUp(wide bool) {
+	t.moveAll(wide, nil)
+	if t.half == 0 {
+		t.moveAll(wide, nil)
+	}
+	t.top = t.to - 1
+	if wide {
+		t.top -= 2 // values of a lone word, which goes first
+	}
+}
+
+// Put is Add without making sure that there is room.
+func (t *Table) Put(p netip.Prefix, g GroupID) {
+	key, _ := prefixFrom(p)
+	t.update(key, t.routes.set(t.routes.seek(key), key, code(g)+1))
+}

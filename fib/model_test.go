@@ -36,6 +36,8 @@ const (
 	stepAsk   // Get, LookupPrefix, Covering
 	stepWalk  // Covered
 	stepCheck // All, and that no word is lost
+	stepEnter // a reader enters, and stays
+	stepLeave
 )
 
 func (s step) String() string {
@@ -56,18 +58,23 @@ func (s step) String() string {
 		return fmt.Sprintf("Get, LookupPrefix, Covering of %v", s.prefix)
 	case stepWalk:
 		return fmt.Sprintf("Covered(%v)", s.prefix)
+	case stepEnter:
+		return "Enter"
+	case stepLeave:
+		return "Leave"
 	}
 	return "check"
 }
 
 // model is a table and what it should be. The table's memory goes with close.
 type model struct {
-	words int
-	mem   fib.Memory
-	table *fib.Table
-	want  oracle.Lengths[fib.GroupID]
-	last  []netip.Prefix // that steps were about, for batches
-	full  int            // prefixes refused
+	words  int
+	mem    fib.Memory
+	table  *fib.Table
+	reader *fib.Reader
+	want   oracle.Lengths[fib.GroupID]
+	last   []netip.Prefix // that steps were about, for batches
+	full   int            // prefixes refused
 }
 
 const (
@@ -91,7 +98,7 @@ func (m *model) fresh() {
 	if err != nil {
 		panic(err)
 	}
-	m.mem, m.table = mem, table
+	m.mem, m.table, m.reader = mem, table, table.NewReader()
 }
 
 func (m *model) close() {
@@ -109,7 +116,7 @@ func (m *model) do(s step) error {
 	switch s.kind {
 	case stepAdd:
 		switch err := m.table.Add(s.prefix, s.group); {
-		case errors.Is(err, fib.ErrFull):
+		case errors.Is(err, fib.ErrFull), errors.Is(err, fib.ErrBusy):
 			m.full++
 		case err != nil:
 			return err
@@ -139,6 +146,10 @@ func (m *model) do(s step) error {
 		}
 	case stepCheck:
 		return m.check()
+	case stepEnter:
+		m.reader.Enter()
+	case stepLeave:
+		m.reader.Leave()
 	}
 	return nil
 }
@@ -168,6 +179,9 @@ func (m *model) build() error {
 func (m *model) edges(p netip.Prefix) error {
 	for _, a := range oracle.Edges(p) {
 		want, _ := m.want.Lookup(a)
+		if m.table.Lost() {
+			want.Value = fib.NoRoute
+		}
 		if got := m.table.Lookup(fib.AddrFrom(a)); got != want.Value {
 			return fmt.Errorf("Lookup(%v) = %d, want %d of %v", a, got, want.Value, want.Prefix)
 		}
@@ -182,6 +196,9 @@ func (m *model) batch(n int) error {
 		for _, a := range oracle.Edges(m.last[i]) {
 			if len(addrs) < n {
 				r, _ := m.want.Lookup(a)
+				if m.table.Lost() {
+					r.Value = fib.NoRoute
+				}
 				addrs, want = append(addrs, fib.AddrFrom(a)), append(want, r.Value)
 			}
 		}
@@ -227,6 +244,7 @@ func (m *model) ask(p netip.Prefix) error {
 
 // check compares all that is in the table, and looks up all edges.
 func (m *model) check() error {
+	m.table.Stats()
 	if err := m.table.Check(); err != nil {
 		return err
 	}
@@ -245,22 +263,26 @@ func (m *model) check() error {
 	return nil
 }
 
-// run does all steps on a new table and says which failed, and how. A panic is a
-// failure, too.
-func run(words int, steps []step) (at int, full int, err error) {
-	m := newModel(words)
-	defer m.close()
+// try is do; a panic is an error, too.
+func (m *model) try(s step) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
 		}
 	}()
+	return m.do(s)
+}
+
+// run does all steps on a new table and says which failed, and how.
+func run(words int, steps []step) (at int, full int, err error) {
+	m := newModel(words)
+	defer m.close()
 	for at = range steps {
-		if err = m.do(steps[at]); err != nil {
+		if err = m.try(steps[at]); err != nil {
 			return at, m.full, err
 		}
 	}
-	return at, m.full, m.check()
+	return at, m.full, m.try(step{kind: stepCheck})
 }
 
 // runSteps runs, and fails with the shortest sequence that still fails.

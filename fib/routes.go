@@ -143,14 +143,14 @@ func (r *routes) get(p prefix) *entry {
 // outside returns the entry of the prefix next around e's, or nil.
 func (r *routes) outside(e *entry) *entry {
 	if e.cover == 0 {
-		return r.everything(e)
+		return r.defaultRoute(e)
 	}
 	return r.get(prefix{e.addr.mask(e.cover), e.cover})
 }
 
-// everything returns the entry of ::/0, which is around all others, or nil if
+// defaultRoute returns the entry of ::/0, which is around all others, or nil if
 // there is none or it is e.
-func (r *routes) everything(e *entry) *entry {
+func (r *routes) defaultRoute(e *entry) *entry {
 	if first := &r.chunks[0][0]; first.bits == 0 && first != e {
 		return first
 	}

@@ -25,9 +25,12 @@ type Stats struct {
 func (t *Table) Stats() Stats {
 	s := Stats{
 		Prefixes: t.routes.size, Wide: t.wide,
-		UsedWords: t.used - t.pendingWords, RetiredWords: t.pendingWords, FreeWords: t.free,
+		UsedWords: t.used - t.pendingHere(), RetiredWords: t.pendingWords, FreeWords: t.free,
 		ReservedWords: int(t.to - t.from), HeadWords: headSize,
 		RoutesBytes: t.routes.bytes(), Tidying: t.tidying.running,
+	}
+	if t.lost { // its words lead nowhere
+		return s
 	}
 	for i := range uint32(numRoots) {
 		root := word(t.mem[t.head+i])

@@ -143,15 +143,19 @@ func prefixAndCode(p netip.Prefix, g GroupID) (prefix, code, error) {
 // meanwhile. NoRoute is a group like any other: a prefix that leads to it hides
 // those that cover it.
 //
-// The error matches ErrInvalidPrefix, ErrNotIPv6 or ErrFull, or says that g is
-// no group; the table is then unchanged.
+// The error matches ErrInvalidPrefix, ErrNotIPv6, ErrFull or ErrBusy, or says
+// that g is no group; the table is then unchanged.
 func (t *Table) Add(p netip.Prefix, g GroupID) error {
 	key, c, err := prefixAndCode(p, g)
 	if err != nil {
 		return err
 	}
 	at := t.routes.seek(key)
-	if e := at.entry(); e != nil && e.prefix() == key && e.code == c {
+	was := code(0) // it is new
+	if e := at.entry(); e != nil && e.prefix() == key {
+		was = e.code
+	}
+	if was == c {
 		return nil
 	}
 	if err := t.reserve(key, c); err != nil {
@@ -159,7 +163,11 @@ func (t *Table) Add(p netip.Prefix, g GroupID) error {
 	}
 	t.update(key, t.routes.set(at, key, c))
 	if t.lost { // as it was, then
-		t.routes.remove(t.routes.seek(key), key)
+		if at = t.routes.seek(key); was != 0 {
+			t.routes.set(at, key, was)
+		} else {
+			t.routes.remove(at, key)
+		}
 		t.restore()
 		return fmt.Errorf("add prefix to FIB: %v: %w", p, ErrFull)
 	}
@@ -177,6 +185,7 @@ func (t *Table) Remove(p netip.Prefix) bool {
 	if e := at.entry(); e == nil || e.prefix() != key {
 		return false
 	}
+	t.mindTidying()
 	t.update(key, t.routes.remove(at, key))
 	return true
 }
@@ -202,17 +211,12 @@ func (t *Table) Build(all iter.Seq2[netip.Prefix, GroupID]) error {
 		wide = wide || c > maxNarrow
 	}
 	t.finishTidying()
-	if t.mostFor(len(es)) > int(t.to-t.from) {
-		return fmt.Errorf("build FIB of %d prefixes: %w", len(es), ErrFull)
-	}
-	if !t.otherHalf() {
+	if t.lost || !t.otherHalf() {
 		return fmt.Errorf("build FIB: %w", ErrBusy)
 	}
 	t.routes.load(es)
-	t.moveAll(wide, es)
-	if t.lost {
+	if !t.moveAll(wide, es) {
 		t.routes = routes{}
-		t.restore()
 		return fmt.Errorf("build FIB of %d prefixes: %w", len(es), ErrFull)
 	}
 	return nil
@@ -247,7 +251,7 @@ func (t *Table) update(p prefix, c cursor) {
 	case t.attempt(func() { t.patch(p, c) }):
 		t.trieChanged = true
 	default:
-		t.restore()
+		t.renew()
 	}
 	if len(t.pending) >= reclaimAt {
 		t.reclaim()
@@ -262,9 +266,8 @@ func (t *Table) update(p prefix, c cursor) {
 // it when the longer prefix came are waited for; that is a batch's time, and
 // only for the first of several such changes.
 func (t *Table) updateShort(p prefix) {
-	if t.trieChanged || p.bits == 0 && t.shortChanged {
+	if (t.trieChanged || p.bits == 0 && t.shortChanged) && t.synchronize() {
 		t.trieChanged, t.shortChanged = false, false
-		t.synchronize()
 	}
 	if p.bits == 0 {
 		t.publish(t.head+defaultAt, word(t.codeOf(p)))

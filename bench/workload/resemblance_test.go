@@ -6,7 +6,10 @@ import (
 	"maps"
 	"math"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/fwd6/fwd6/bench/workload"
@@ -90,11 +93,21 @@ func TestTableResemblesTheInternet(t *testing.T) {
 // TestTableResemblesFile holds the generator against any real table:
 //
 //	go test ./bench/workload -run File -v -args -table FILE
+//
+// Without a file, against a table of its own from another seed.
 func TestTableResemblesFile(t *testing.T) {
-	if *tableFile == "" {
-		t.Skip("no file to compare with: give -args -table FILE")
+	file := *tableFile
+	if file == "" {
+		file = filepath.Join(t.TempDir(), "table")
+		var text strings.Builder
+		for _, p := range workload.Table(full.prefixes, 9) {
+			fmt.Fprintln(&text, p)
+		}
+		if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	table, err := workload.ReadFile(*tableFile)
+	table, err := workload.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ func newRun() *cobra.Command {
 	flags.Var(o.xdpMode, "xdp-mode", "where the XDP program runs: in the driver, in the kernel's generic code, or the better that works")
 	flags.Var(o.bind, "bind-mode", "whether the NIC writes frames straight to fwd6's memory, the kernel copies them, or the better that works")
 	flags.IntVar(&o.workers, "workers", 0, "how many threads forward, `N`; 0: one for each queue that all ports have, as far as there are processors")
-	flags.IntVar(&o.fibMemory, "fib-memory", control.DefaultFIB, "address space that the routes may take, in `MiB`; it becomes memory as they need it, about 10 bytes each, and half is for moving into")
+	flags.IntVar(&o.fibMemory, "fib-memory", control.DefaultFIB, "address space that the routes may take, in `MiB`; it becomes memory as they need it, 10 to 25 bytes each, in one half of it; the other is for moving into")
 	flags.StringVar(&o.socket, "socket", control.DefaultSocket, "`PATH` of the socket to answer status, stats, route and neigh on")
 	flags.Var(o.logLevel, "log-level", "the least important lines to log")
 	return cmd

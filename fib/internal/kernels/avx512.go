@@ -40,7 +40,7 @@ func (g avx512) broadcast(name, register string) {
 	g.line("VPBROADCASTQ %s<>(SB), %s", name, register)
 }
 
-// address loads one half of the addresses of a vector; both loads stay in t1, t2.
+// load loads the addresses of a vector, to t1 and t2.
 func (g avx512) load(v int) {
 	g.line("VMOVDQU64 %d(DX), %s", 128*v, t1)
 	g.line("VMOVDQU64 %d(DX), %s", 128*v+64, t2)

@@ -70,7 +70,7 @@ func constants(e *emitter) {
 		{"startsOver", -(2 << startsAt) & all}, {"startsBit", 1 << startsAt}, {"startsNext", 2 << startsAt},
 		{"minusStride", -(1 << stride) & all}, {"minusEight", -8 & all},
 		{"codeMask", 0xffff}, {"codeMasks", 0x0000ffff_0000ffff}, {"wideMask", 0xffffffff}, {"blockMask", 1<<26 - 1}, {"byteMask", 0xff},
-		{"insideAt", startsAt}, {"outsideAt", kidsAt}, {"loneTag", 63},
+		{"insideAt", startsAt}, {"outsideAt", kidsAt},
 		{"nibbles", 0x0f0f0f0f0f0f0f0f}, {"zero", 0},
 	} {
 		e.WriteString(data(c.name, c.value, c.value, c.value, c.value))
